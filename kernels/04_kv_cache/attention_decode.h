@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// attention_decode: softmax(q · Kᵀ) · V straight from a cache in FP16, INT8 or FP8.
+///
+/// Bottleneck   M = 1: reading K and V once; two multiply-adds for each value read and query head
+/// Bytes moved  read 2 · n_kv_heads · length · kv_row_bytes, Q and the output beside it
+/// FLOPs        4 · M · n_heads · head_dim · length
+/// Teaches      online softmax; a scale a token is applied to a score, not to head_dim values
+/// Leaves out   splitting one head's context over threads (attention_decode_split); pages (paged_kv)
+#pragma once
+
+#include <cstdint>
+
+#include "04_kv_cache/kv_cache.h"
+#include "common/contract.h"
+#include "common/isa.h"
+
+namespace qlab {
+
+/// Attention of the last M tokens of the cache: query m sees the first length - M + 1 + m tokens.
+///
+/// M = 1 is decode; M = length is a prompt, every token of which reads the cache as it is stored.
+/// Query head h reads KV head h / (n_heads / n_kv_heads). Scores are scaled by 1 / √head_dim; the
+/// softmax is online, in FP32. Source: Milakov, Gimelshein, "Online normalizer calculation for
+/// softmax", 2018; Dao et al., "FlashAttention", 2022, section 3.1.
+///
+/// \param Q    [M, n_heads · head_dim] finite
+/// \param kv   one layer with length ≥ M, values finite (KvCache sees to it)
+/// \param out  [M, n_heads · head_dim] written in full, nothing outside it
+/// \throws ContractError when a shape does not fit.
+void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
+                      const Machine& machine);
+
+constexpr Cost attention_decode_cost(KvFormat format, std::int64_t M, std::int64_t n_heads,
+                                     std::int64_t n_kv_heads, std::int64_t head_dim,
+                                     std::int64_t length) {
+  return {.bytes = 2 * n_kv_heads * length * kv_row_bytes(format, head_dim) +
+                   8 * M * n_heads * head_dim,
+          .flops = 4 * M * n_heads * head_dim * length};
+}
+
+/// The oracle: two passes in double over the cache as stored. `tolerance` is that of one output:
+/// (2·max δ + (2·√L + 4)·2⁻²⁴)·Σ pₜ·|vₜ| with δₜ = 2·√head_dim·2⁻²⁴·Σ|q·kₜ| / √head_dim, L the
+/// tokens seen (two roundings of 2⁻²⁴ in each of exp and its argument are in the 4).
+void attention_decode_ref(MatrixView<const float> Q, const KvView& kv, MatrixView<double> value,
+                          MatrixView<double> tolerance);
+
+void attention_decode_v1_scalar(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
+                                ThreadPool& threads);
+#if QLAB_X86
+void attention_decode_v2_avx2(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
+                              ThreadPool& threads);
+#endif
+
+inline constexpr Rung<decltype(attention_decode_v1_scalar)> kAttentionDecodeRungs[] = {
+    {.name = "v1_scalar", .run = attention_decode_v1_scalar, .needs = Isa::kScalar},
+#if QLAB_X86
+    {.name = "v2_avx2", .run = attention_decode_v2_avx2, .needs = Isa::kAvx2},
+#endif
+};
+
+}  // namespace qlab

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Quality of a model on documents: bits per byte, KL divergence and flips against a reference, and
+/// recall of what stood earlier in the context.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/isa.h"
+#include "common/matrix.h"
+#include "model/llama.h"
+
+namespace qlab {
+
+/// One window of text; tokens are bytes.
+struct Document {
+  std::string name;
+  std::vector<std::int32_t> tokens;
+};
+
+/// Non-overlapping windows of `window` bytes, at most `limit`, taken round-robin from the *.txt files
+/// of a directory in the order of their names; a rest shorter than a window is dropped.
+/// \throws InputError when the directory or the files are missing or too short.
+std::vector<Document> read_documents(const std::filesystem::path& directory, std::int64_t window,
+                                     std::int64_t limit);
+
+/// Documents of the recall task: `names` lines "abc=1234", then queries "?abc=1234" up to `length`
+/// bytes. Letters and digits are permuted afresh in each, as in training.
+struct RecallDocument {
+  Document text;
+  std::vector<std::int64_t> answers;  // position of the first of the four digits of each query
+};
+std::vector<RecallDocument> make_recall_documents(std::int64_t count, std::int64_t names,
+                                                  std::int64_t length, std::uint64_t seed);
+
+/// What one document gives; sums, so that documents can be resampled.
+struct DocumentScore {
+  double nats = 0;             // Σ -ln p(next byte); the first byte is not scored
+  std::int64_t positions = 0;  // bytes scored
+  double kl_nats = 0;          // Σ KL(reference ‖ model), 0 without a reference
+  std::int64_t flips = 0;      // positions whose most likely byte differs from the reference's
+};
+struct RecallScore {
+  std::int64_t queries = 0;
+  std::int64_t right = 0;  // all four digits, each the most likely byte given the right ones before
+};
+
+/// Logits of every position of one document: [tokens, vocab].
+Matrix<float> document_logits(const Llama& model, const Document& document, const Machine& machine);
+
+/// Scores logits against the next bytes, and against the logits of a reference if there is one.
+/// Log-softmax in double; ties of the most likely byte go to the lowest.
+DocumentScore score_document(const Document& document, const Matrix<float>& logits,
+                             const Matrix<float>* reference);
+RecallScore score_recall(const RecallDocument& document, const Matrix<float>& logits);
+
+}  // namespace qlab

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// LlamaConfig: config.json of a Hugging Face Llama checkpoint, read and checked.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+namespace qlab {
+
+/// A file that cannot be used. what() names the file, the place in it, and what to do.
+struct InputError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Llama 3's stretching of the slow rotations (config key rope_scaling, rope_type "llama3").
+struct RopeScaling {
+  double factor;
+  double low_freq_factor;
+  double high_freq_factor;
+  double original_max_position_embeddings;
+};
+
+struct LlamaConfig {
+  std::int64_t vocab_size;
+  std::int64_t hidden_size;
+  std::int64_t intermediate_size;
+  std::int64_t n_layers;
+  std::int64_t n_heads;
+  std::int64_t n_kv_heads;
+  std::int64_t head_dim;
+  std::int64_t max_positions;
+  double rope_theta;
+  double rms_norm_eps;
+  bool tie_word_embeddings;
+  std::optional<RopeScaling> rope_scaling;
+};
+
+/// Reads and checks config.json.
+/// \throws InputError when the file is missing, no JSON, not a Llama config, has an impossible size,
+///         or asks for something that the forward pass does not do (biases, another activation, a
+///         quantized checkpoint, another rope type): the message says which.
+LlamaConfig read_llama_config(const std::filesystem::path& file);
+
+}  // namespace qlab

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# What every target of the lab is compiled with.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+add_library(lab_options INTERFACE)
+target_include_directories(lab_options INTERFACE
+  ${CMAKE_SOURCE_DIR}/kernels ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests)
+target_compile_options(lab_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
+  -ffp-contract=off  # a fused multiply-add is written std::fma, never left to the compiler
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)  # messages name kernels/…, not a path of this machine
+
+option(QLAB_WERROR "Warnings in the lab's own code stop the build" ON)
+if(QLAB_WERROR)
+  target_compile_options(lab_options INTERFACE -Werror)
+endif()
