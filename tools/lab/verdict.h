@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Measurements by name, and the judgement of a claim on one of them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+
+#include "common/statistics.h"
+#include "lab/plan.h"
+
+namespace qlab {
+
+/// A number with its 95 % interval.
+struct Measurement {
+  Interval interval;
+  double margin = 0;  ///< relative distance from a border within which two times count as equal
+  std::string unit;   ///< "", "bits/byte", …
+};
+
+/// Why there is no number.
+struct NotMeasured {
+  std::string reason;
+};
+
+/// All that one run measured. The names are those in the plan, such as "kl(kv_int8)".
+using Measurements = std::map<std::string, std::variant<Measurement, NotMeasured>>;
+
+enum class Outcome { kHeld, kDidNotHold, kNotMeasured };
+
+struct Verdict {
+  Outcome outcome;
+  std::string reason;  ///< of kNotMeasured
+};
+
+/// "held", "did not hold here", "not measured here".
+std::string outcome_name(Outcome outcome);
+
+/// Held when the whole interval lies on the claimed side beyond the margin; did not hold when the
+/// whole interval lies on the other side or within the margin; else the answer is inside the noise.
+Verdict judge(const Predicate& predicate, const Measurement& measurement);
+
+/// The same, for a claim among all measurements. A measure that nothing was measured for by any name
+/// is an error of ours. \throws std::logic_error naming claim and measure.
+Verdict judge(const Claim& claim, const Measurements& measurements);
+
+}  // namespace qlab
