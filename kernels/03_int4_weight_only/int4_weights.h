@@ -21,7 +21,7 @@ inline constexpr int kInt4Max = 15;  // codes run from 0 to kInt4Max
 
 /// Groups of a row of K weights; the last one is shorter when group_size does not divide K.
 constexpr std::int64_t int4_groups(std::int64_t K, std::int64_t group_size) {
-  return (K + group_size - 1) / group_size;
+  return K / group_size + (K % group_size != 0 ? 1 : 0);  // no sum that could overflow
 }
 
 /// A view of quantized weights; real = scale * (code - zero_point), g = k / group_size.
