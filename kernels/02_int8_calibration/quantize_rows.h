@@ -10,7 +10,9 @@
 /// Leaves out   zero points (symmetric only); scales fixed ahead of time by calibration
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "common/contract.h"
 #include "common/isa.h"
@@ -25,14 +27,15 @@ enum class Granularity {
 
 /// codes[r, k] = nearest(x[r, k] / scale[r]) in -127 … 127, ties to even; scale = max |x| / 127.
 ///
-/// The division is in FP32. A row of zeros gets scale 1. -128 is not used: negation stays in range
-/// and both ends of the range are exact. Source: Nagel et al., "A White Paper on Neural Network
-/// Quantization", 2021, section 2.2.
+/// Both divisions are in FP32. A row of zeros gets scale 1, and no scale is subnormal (int8_scale).
+/// -128 is not used: negation stays in range and both ends of the range are exact. Source: Nagel et
+/// al., "A White Paper on Neural Network Quantization", 2021, section 2.2.
 ///
 /// \param x      [rows, K] finite
 /// \param codes  [rows, K] written in full
 /// \param scale  [rows]    written in full, > 0
-/// \throws ContractError when a shape does not fit, or naming the first value that is not finite.
+/// \throws ContractError when a shape does not fit, or naming the first value that is not finite;
+///         codes and scale are then unspecified.
 void quantize_rows(MatrixView<const float> x, Granularity granularity,
                    MatrixView<std::int8_t> codes, float* scale, const Machine& machine);
 
@@ -40,10 +43,23 @@ constexpr Cost quantize_rows_cost(std::int64_t rows, std::int64_t K) {
   return {.bytes = 4 * rows * K + rows * K + 4 * rows, .flops = 3 * rows * K};
 }
 
-/// The oracle: tries every code in double and keeps the nearest. Codes and scales agree exactly.
+/// The scale of values up to `absmax` in magnitude. An absmax that is not finite gives a scale that is
+/// not finite.
+///
+/// It stays at or above the smallest normal float: a subnormal scale has too few bits, so that
+/// absmax / scale could pass 127 by half, and one that underflows to 0 would divide 0 by 0. Under
+/// 127 · 2⁻¹²⁶ the codes therefore use less of their range; the error stays within half a step.
+inline float int8_scale(float absmax) {
+  return absmax == 0 ? 1.0F : std::max(absmax / 127, std::numeric_limits<float>::min());
+}
+
+/// The oracle: tries every code and keeps the one nearest to the FP32 quotient. Codes and scales agree
+/// exactly.
 void quantize_rows_ref(MatrixView<const float> x, Granularity granularity,
                        MatrixView<std::int8_t> codes, float* scale);
 
+// The ladder. A row is a task. A rung checks nothing: a row (with kPerTensor: every row) in which a
+// value is not finite gets a scale that is not finite and no codes, and quantize_rows refuses it.
 void quantize_rows_v1_scalar(MatrixView<const float> x, Granularity granularity,
                              MatrixView<std::int8_t> codes, float* scale, ThreadPool& threads);
 #if QLAB_X86

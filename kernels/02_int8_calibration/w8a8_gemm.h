@@ -18,12 +18,12 @@ namespace qlab {
 
 /// One operand in INT8: real = scale[row] * code.
 struct Int8Rows {
-  MatrixView<const std::int8_t> codes;  // [rows, K]  -127 … 127
+  MatrixView<const std::int8_t> codes;  // [rows, K]  any; quantize_rows leaves out -128
   const float* scale;                   // [rows]     > 0
 };
 
-/// The longest sum that surely fits: K · 127² < 2³¹.
-inline constexpr std::int64_t kW8A8MaxK = 133'144;
+/// The longest sum that surely fits: K · 128² < 2³¹.
+inline constexpr std::int64_t kW8A8MaxK = 131'071;
 
 /// Y[m, n] = X.scale[m] · W.scale[n] · Σₖ X.codes[m, k] · W.codes[n, k].
 ///
@@ -44,6 +44,7 @@ constexpr Cost w8a8_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
 /// are powers of two and the sum is below 2²⁴.
 void w8a8_gemm_ref(const Int8Rows& X, const Int8Rows& W, MatrixView<double> value);
 
+// The ladder. A rung splits the columns of Y among the threads.
 void w8a8_gemm_v1_scalar(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y,
                          ThreadPool& threads);
 #if QLAB_X86

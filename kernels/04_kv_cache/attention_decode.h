@@ -34,8 +34,8 @@ void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<fl
 constexpr Cost attention_decode_cost(KvFormat format, std::int64_t M, std::int64_t n_heads,
                                      std::int64_t n_kv_heads, std::int64_t head_dim,
                                      std::int64_t length) {
-  return {.bytes = 2 * n_kv_heads * length * kv_row_bytes(format, head_dim) +
-                   8 * M * n_heads * head_dim,
+  return {.bytes =
+              2 * n_kv_heads * length * kv_row_bytes(format, head_dim) + 8 * M * n_heads * head_dim,
           .flops = 4 * M * n_heads * head_dim * length};
 }
 

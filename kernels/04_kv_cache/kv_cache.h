@@ -20,7 +20,7 @@
 namespace qlab {
 
 enum class KvFormat {
-  kFp32,     ///< the ruler: nothing is rounded
+  kFp32,  ///< the ruler: nothing is rounded
   kFp16,
   kInt8,     ///< real = scale · code, code in -127 … 127, an FP16 scale for each token and head
   kFp8E4m3,  ///< real = code, scale 1 as vLLM's default; saturates at 448
@@ -52,7 +52,7 @@ constexpr std::int64_t kv_bytes_per_token(KvFormat format, std::int64_t n_layers
 
 /// The codes of K or of V of one layer. A head is contiguous: decode streams it.
 struct KvTensor {
-  const void* codes;    // [n_kv_heads, capacity, head_dim] of float, half_t, std::int8_t or fp8_e4m3_t
+  const void* codes;    // [n_kv_heads, capacity, head_dim] of the format's type of code
   const half_t* scale;  // [n_kv_heads, capacity] for kInt8, else null
 
   /// The codes of token t of one head.
@@ -72,6 +72,10 @@ struct KvView {
 };
 
 /// All layers of one sequence.
+///
+/// kInt8: scale = FP16(max |x| / 127) of one token and head, code = nearest(x / scale) in -127 … 127,
+/// ties to even, with the scale as stored. Zeros get scale 1. No scale is under 2⁻²⁴, FP16's least:
+/// there a scale rounds coarsely and a value may be clipped, by at most 127 · 2⁻²⁵ = 3.8e-6.
 class KvCache {
  public:
   /// \throws ContractError when a side is under 1.
@@ -80,12 +84,15 @@ class KvCache {
 
   /// Writes the next tokens of one layer: k and v are [tokens, n_kv_heads · head_dim]. Earlier
   /// tokens keep their bytes.
-  /// \throws ContractError when a shape does not fit, the capacity is exceeded (nothing is written
-  ///         then), or naming the first value that is not finite.
+  /// \throws ContractError when a shape does not fit, the capacity is exceeded, or naming the first
+  ///         value that is not finite or too large: from 65520 on for kFp16, from 127 · 65520 on for
+  ///         kInt8 (both round to infinity). Nothing is written then.
   void append(std::int64_t layer, MatrixView<const float> k, MatrixView<const float> v);
 
   KvView layer(std::int64_t layer) const;
-  std::int64_t length(std::int64_t layer) const { return lengths_[static_cast<std::size_t>(layer)]; }
+  std::int64_t length(std::int64_t layer) const {
+    return lengths_[static_cast<std::size_t>(layer)];
+  }
   std::int64_t capacity() const { return capacity_; }
   void clear();
 
@@ -95,8 +102,8 @@ class KvCache {
  private:
   KvFormat format_;
   std::int64_t n_layers_, n_kv_heads_, head_dim_, capacity_;
-  std::vector<std::int64_t> lengths_;  // [n_layers]
-  Matrix<std::uint8_t> k_codes_, v_codes_;  // [n_layers · n_kv_heads, capacity · bytes of head_dim codes]
+  std::vector<std::int64_t> lengths_;       // [n_layers]
+  Matrix<std::uint8_t> k_codes_, v_codes_;  // [n_layers · n_kv_heads, capacity · bytes of a row]
   Matrix<half_t> k_scale_, v_scale_;        // [n_layers · n_kv_heads, capacity] for kInt8
 };
 

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// w8a8_gemm, rung 2: a tile of sums in registers, 16 products of 16 bits an instruction.
+///
+/// Idea    codes widened to int16 meet in vpmaddwd, exactly; a tile of X rows × W rows reuses them
+/// Before  rung 1 multiplies one pair of codes at a time and loads both for it
+/// Needs   avx2
+#include <algorithm>
+#include <cstring>
+
+#include "02_int8_calibration/w8a8_gemm.h"
+
+#if QLAB_X86
+#include <immintrin.h>
+
+namespace qlab {
+namespace {
+
+constexpr int kTaskCols = 24;            // of W in a task: a multiple of tile_cols() of 1 … 4
+constexpr std::int64_t kBlockRows = 64;  // of X between two epilogues
+constexpr std::int64_t kBlockK = 4096;   // a tile's rows fit in the first cache together
+
+/// Rows of W in a tile of `rows` rows of X: the sums, the codes and a product fit in 16 registers.
+constexpr int tile_cols(int rows) {
+  constexpr int cols[] = {8, 4, 3, 2};
+  return cols[rows - 1];
+}
+
+/// Columns [first, first + count) of all rows.
+template <class T>
+MatrixView<T> columns(MatrixView<T> matrix, std::int64_t first, std::int64_t count) {
+  return {matrix.row(0) + first, matrix.rows(), count, matrix.row_stride()};
+}
+
+/// Sixteen codes as int16, zeros in place of those past `count`; reads nothing past `count`.
+/// vpmaddubsw would take bytes as they are, but its 16-bit sum of two products saturates.
+QLAB_AVX2 inline __m256i widen(const std::int8_t* codes, std::int64_t count) {
+  if (count >= 16) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+  }
+  alignas(16) std::int8_t padded[16] = {};
+  std::memcpy(padded, codes, static_cast<std::size_t>(count));
+  return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(padded)));
+}
+
+QLAB_AVX2 inline std::int32_t sum_of_lanes(__m256i v) {
+  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0b01'00'11'10));
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0b10'11'00'01));
+  return _mm_cvtsi128_si32(sum);
+}
+
+/// sum[m][n] += the products of the next `count` ≤ 16 codes. |product of a pair| ≤ 2 · 128²: no
+/// rounding, no saturation.
+template <int M, int N>
+[[gnu::always_inline]] QLAB_AVX2 inline void add_products(MatrixView<const std::int8_t> x,
+                                                          MatrixView<const std::int8_t> w,
+                                                          std::int64_t k, std::int64_t count,
+                                                          __m256i (&sum)[M][N]) {
+  __m256i x16[M];
+#pragma GCC unroll 8
+  for (int m = 0; m < M; ++m) x16[m] = widen(x.row(m) + k, count);
+#pragma GCC unroll 8
+  for (int n = 0; n < N; ++n) {
+    const __m256i w16 = widen(w.row(n) + k, count);
+#pragma GCC unroll 8
+    for (int m = 0; m < M; ++m) {
+      sum[m][n] = _mm256_add_epi32(sum[m][n], _mm256_madd_epi16(x16[m], w16));
+    }
+  }
+}
+
+/// totals[m, n] += Σₖ x[m, k] · w[n, k] for a tile.
+template <int M, int N>
+QLAB_AVX2 void add_tile(MatrixView<const std::int8_t> x,    // [≥ M, K]
+                        MatrixView<const std::int8_t> w,    // [≥ N, K]
+                        MatrixView<std::int32_t> totals) {  // [≥ M, ≥ N]
+  const std::int64_t K = x.cols();
+  __m256i sum[M][N] = {};
+  std::int64_t k = 0;
+  for (; k + 16 <= K; k += 16) add_products(x, w, k, 16, sum);
+  if (k < K) add_products(x, w, k, K - k, sum);
+#pragma GCC unroll 8
+  for (int m = 0; m < M; ++m) {
+#pragma GCC unroll 8
+    for (int n = 0; n < N; ++n) totals(m, n) += sum_of_lanes(sum[m][n]);
+  }
+}
+
+/// totals += x · wᵀ for M rows of x and all rows of w.
+template <int M>
+QLAB_AVX2 void add_rows(MatrixView<const std::int8_t> x, MatrixView<const std::int8_t> w,
+                        MatrixView<std::int32_t> totals) {
+  constexpr int kCols = tile_cols(M);
+  const std::int64_t N = w.rows();
+  std::int64_t n = 0;
+  for (; n + kCols <= N; n += kCols) {
+    add_tile<M, kCols>(x, w.rows_from(n, kCols), columns(totals, n, kCols));
+  }
+  for (; n < N; ++n) add_tile<M, 1>(x, w.rows_from(n, 1), columns(totals, n, 1));
+}
+
+/// totals = X · Wᵀ, all of K. The blocks of K keep the rows of X that meet every row of W in the
+/// first cache; the rows of W wait in the second.
+void multiply(MatrixView<const std::int8_t> X, MatrixView<const std::int8_t> W,
+              MatrixView<std::int32_t> totals) {
+  for (std::int64_t m = 0; m < X.rows(); ++m) std::fill_n(totals.row(m), W.rows(), 0);
+  for (std::int64_t k0 = 0; k0 < X.cols(); k0 += kBlockK) {
+    const std::int64_t count = std::min(kBlockK, X.cols() - k0);
+    const MatrixView<const std::int8_t> w = columns(W, k0, count);
+    for (std::int64_t m = 0; m < X.rows(); m += 4) {
+      const std::int64_t rows = std::min<std::int64_t>(4, X.rows() - m);
+      const MatrixView<const std::int8_t> x = columns(X.rows_from(m, rows), k0, count);
+      const MatrixView<std::int32_t> t = totals.rows_from(m, rows);
+      if (rows == 4) add_rows<4>(x, w, t);
+      if (rows == 3) add_rows<3>(x, w, t);
+      if (rows == 2) add_rows<2>(x, w, t);
+      if (rows == 1) add_rows<1>(x, w, t);
+    }
+  }
+}
+
+}  // namespace
+
+void w8a8_gemm_v2_avx2(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y,
+                       ThreadPool& threads) {
+  const std::int64_t M = X.codes.rows();
+  const std::int64_t N = W.codes.rows();
+  threads.run((N + kTaskCols - 1) / kTaskCols, [&](std::int64_t task) {
+    const std::int64_t n0 = task * kTaskCols;
+    const std::int64_t cols = std::min<std::int64_t>(kTaskCols, N - n0);
+    std::int32_t memory[kBlockRows * kTaskCols];
+    for (std::int64_t m0 = 0; m0 < M; m0 += kBlockRows) {
+      const std::int64_t rows = std::min(kBlockRows, M - m0);
+      const MatrixView<std::int32_t> totals(memory, rows, cols, kTaskCols);
+      multiply(X.codes.rows_from(m0, rows), W.codes.rows_from(n0, cols), totals);
+      for (std::int64_t m = 0; m < rows; ++m) {
+        for (std::int64_t n = 0; n < cols; ++n) {
+          Y(m0 + m, n0 + n) = static_cast<float>(totals(m, n)) * X.scale[m0 + m] * W.scale[n0 + n];
+        }
+      }
+    }
+  });
+}
+
+}  // namespace qlab
+#endif
