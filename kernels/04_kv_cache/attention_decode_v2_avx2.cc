@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// attention_decode, rung 2: a block of 64 tokens at a time, eight channels at a time.
+///
+/// Idea    the softmax rescales once a block, not once a token; codes widen in registers, and the
+///         rows of Q that share a KV head meet a block of it while it is in the first cache
+/// Before  rung 1 reads the cache once for every query head and waits for exp at every token
+/// Needs   avx2, fma, f16c
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "04_kv_cache/attention_decode.h"
+#include "common/exp_avx2.h"
+
+#if QLAB_X86
+#include <immintrin.h>
+
+namespace qlab {
+namespace {
+
+constexpr int kBlock = 64;     // tokens between two corrections of the softmax
+constexpr int kTaskRows = 32;  // rows of Q in a task: queries times the heads that share a KV head
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+QLAB_AVX2 inline __m256 widen(const float* codes) { return _mm256_loadu_ps(codes); }
+QLAB_AVX2 inline __m256 widen(const half_t* codes) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+}
+QLAB_AVX2 inline __m256 widen(const std::int8_t* codes) {
+  return _mm256_cvtepi32_ps(
+      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes))));
+}
+// E4M3 in the layout of FP16, sign extended first so that one shift moves sign and magnitude:
+//   s eeee mmm → s 0eeee mmm0000000, which is 2⁻⁸ of the value (bias 15 for 7), subnormals included.
+QLAB_AVX2 inline __m256 widen(const fp8_e4m3_t* codes) {
+  const __m128i extended =
+      _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
+  const __m128i moved = _mm_slli_epi16(extended, 7);
+  return _mm256_cvtph_ps(_mm_and_si128(moved, _mm_set1_epi16(static_cast<short>(0xBF80))));
+}
+
+/// The value of 1 in what widen() returns: a power of two, applied to scores and outputs.
+template <class Code>
+constexpr float kUnit = std::is_same_v<Code, fp8_e4m3_t> ? 256 : 1;
+
+/// Eight values, zeros in place of those past `count`; reads nothing past `count`.
+template <class Code>
+QLAB_AVX2 inline __m256 load(const Code* codes, std::int64_t count) {
+  if (count >= 8) return widen(codes);
+  Code padded[8] = {};
+  std::memcpy(padded, codes, static_cast<std::size_t>(count) * sizeof(Code));
+  return widen(padded);
+}
+
+QLAB_AVX2 inline void store(float* to, __m256 values, std::int64_t count) {
+  if (count >= 8) return _mm256_storeu_ps(to, values);
+  float padded[8];
+  _mm256_storeu_ps(padded, values);
+  std::memcpy(to, padded, static_cast<std::size_t>(count) * sizeof(float));
+}
+
+/// The sums of the lanes of a, b, c and d.
+QLAB_AVX2 inline __m128 sums_of_lanes(__m256 a, __m256 b, __m256 c, __m256 d) {
+  const __m256 halves = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+  return _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps(halves, 1));
+}
+
+QLAB_AVX2 inline float largest_lane(__m256 v) {
+  __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+
+QLAB_AVX2 inline float sum_of_lanes(__m256 v) { return _mm_cvtss_f32(sums_of_lanes(v, v, v, v)); }
+
+/// A block of one KV head.
+template <class Code>
+struct Block {
+  std::int64_t D;               // head_dim
+  const Code* k = nullptr;      // [count, D]
+  const Code* v = nullptr;      // [count, D]
+  int count = 0;                // of tokens
+  float k_factor[kBlock] = {};  // what makes a score of a dot product with codes of K
+  float v_factor[kBlock] = {};  // what a weight needs to meet codes of V
+};
+
+/// One row of Q, and what the online softmax knows of it after the blocks so far.
+struct Row {
+  const float* q = nullptr;  // [D]
+  float* out = nullptr;      // [D]  Σ exp(score - largest) · V until it is divided by sum
+  std::int64_t visible = 0;  // tokens it may see
+  float largest = -kInfinity;
+  float sum = 0;  // Σ exp(score - largest)
+};
+
+/// sum[r][i] += q of row r · k of token i over the next `count` ≤ 8 channels.
+template <int ROWS, class Code>
+[[gnu::always_inline]] QLAB_AVX2 inline void add_products(const Row* rows,
+                                                          const Code* const (&k)[4], std::int64_t d,
+                                                          std::int64_t count,
+                                                          __m256 (&sum)[ROWS][4]) {
+  __m256 q[ROWS];
+#pragma GCC unroll 2
+  for (int r = 0; r < ROWS; ++r) q[r] = load(rows[r].q + d, count);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m256 k8 = load(k[i] + d, count);
+#pragma GCC unroll 2
+    for (int r = 0; r < ROWS; ++r) sum[r][i] = _mm256_fmadd_ps(q[r], k8, sum[r][i]);
+  }
+}
+
+/// dots[r][t] = q of row r · k of token t. Four tokens share the reads of q, ROWS rows the widening
+/// of k. Past the last token that one is taken again: its copies are masked later.
+template <int ROWS, class Code>
+QLAB_AVX2 void dot_products(const Row* rows, const Block<Code>& block, int count,
+                            float (*dots)[kBlock]) {
+  for (int t = 0; t < count; t += 4) {
+    const Code* k[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) k[i] = block.k + std::min(t + i, count - 1) * block.D;
+    __m256 sum[ROWS][4] = {};
+    std::int64_t d = 0;
+    for (; d + 8 <= block.D; d += 8) add_products(rows, k, d, 8, sum);
+    if (d < block.D) add_products(rows, k, d, block.D - d, sum);
+#pragma GCC unroll 2
+    for (int r = 0; r < ROWS; ++r) {
+      _mm_storeu_ps(dots[r] + t, sums_of_lanes(sum[r][0], sum[r][1], sum[r][2], sum[r][3]));
+    }
+  }
+}
+
+/// Turns the dot products of one row, of which it sees the first `visible`, into the weights of V,
+/// and returns what the sums so far shrink by.
+template <class Code>
+QLAB_AVX2 float softmax(const Block<Code>& block, int visible, int count, Row& row, float* dots) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  __m256 largest8 = _mm256_set1_ps(row.largest);
+  for (int t = 0; t < count; t += 8) {
+    const __m256 score =
+        _mm256_mul_ps(_mm256_loadu_ps(dots + t), _mm256_loadu_ps(block.k_factor + t));
+    const __m256i seen = _mm256_cmpgt_epi32(_mm256_set1_epi32(visible - t), lane);
+    const __m256 masked =
+        _mm256_blendv_ps(_mm256_set1_ps(-kInfinity), score, _mm256_castsi256_ps(seen));
+    largest8 = _mm256_max_ps(largest8, masked);
+    _mm256_storeu_ps(dots + t, masked);
+  }
+  const float largest = largest_lane(largest8);
+  const float shrink = _mm256_cvtss_f32(exp_avx2(_mm256_set1_ps(row.largest - largest)));
+
+  __m256 sum8 = _mm256_setzero_ps();
+  for (int t = 0; t < count; t += 8) {
+    const __m256 weight =
+        exp_avx2(_mm256_sub_ps(_mm256_loadu_ps(dots + t), _mm256_set1_ps(largest)));
+    sum8 = _mm256_add_ps(sum8, weight);
+    _mm256_storeu_ps(dots + t, _mm256_mul_ps(weight, _mm256_loadu_ps(block.v_factor + t)));
+  }
+  row.sum = row.sum * shrink + sum_of_lanes(sum8);
+  row.largest = largest;
+  return shrink;
+}
+
+/// out = out · shrink + Σ weight · V for VECS vectors of channels from d on; the last one has
+/// `last` ≤ 8 channels.
+template <int ROWS, int VECS, class Code>
+[[gnu::always_inline]] QLAB_AVX2 inline void add_values(const Row* rows, const Block<Code>& block,
+                                                        int count, const float (*weights)[kBlock],
+                                                        const float* shrink, std::int64_t d,
+                                                        std::int64_t last) {
+  __m256 sum[ROWS][VECS];
+#pragma GCC unroll 8
+  for (int i = 0; i < VECS; ++i) {
+#pragma GCC unroll 2
+    for (int r = 0; r < ROWS; ++r) {
+      const __m256 before = load(rows[r].out + d + 8 * i, last);
+      sum[r][i] = _mm256_mul_ps(before, _mm256_set1_ps(shrink[r]));
+    }
+  }
+  for (int t = 0; t < count; ++t) {
+    const Code* v = block.v + t * block.D + d;
+#pragma GCC unroll 8
+    for (int i = 0; i < VECS; ++i) {
+      const __m256 v8 = load(v + 8 * i, last);
+#pragma GCC unroll 2
+      for (int r = 0; r < ROWS; ++r) {
+        sum[r][i] = _mm256_fmadd_ps(_mm256_broadcast_ss(&weights[r][t]), v8, sum[r][i]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < VECS; ++i) {
+#pragma GCC unroll 2
+    for (int r = 0; r < ROWS; ++r) store(rows[r].out + d + 8 * i, sum[r][i], last);
+  }
+}
+
+/// One block for ROWS rows.
+template <int ROWS, class Code>
+QLAB_AVX2 void attend_block(Row* rows, const Block<Code>& block, std::int64_t t0) {
+  int visible[ROWS];
+  int count = 0;
+  for (int r = 0; r < ROWS; ++r) {
+    visible[r] = static_cast<int>(std::clamp<std::int64_t>(rows[r].visible - t0, 0, block.count));
+    count = std::max(count, visible[r]);
+  }
+  if (count == 0) return;
+  float weights[ROWS][kBlock];
+  float shrink[ROWS];
+  dot_products<ROWS>(rows, block, count, weights);
+  for (int r = 0; r < ROWS; ++r) {
+    shrink[r] = softmax(block, visible[r], count, rows[r], weights[r]);
+  }
+  constexpr int kVecs = 8 / ROWS;
+  std::int64_t d = 0;
+  for (; d + 8 * kVecs <= block.D; d += 8 * kVecs) {
+    add_values<ROWS, kVecs>(rows, block, count, weights, shrink, d, 8);
+  }
+  for (; d + 8 <= block.D; d += 8) add_values<ROWS, 1>(rows, block, count, weights, shrink, d, 8);
+  if (d < block.D) add_values<ROWS, 1>(rows, block, count, weights, shrink, d, block.D - d);
+}
+
+/// factor[t] = unit · scale[t], or unit without scales.
+QLAB_AVX2 void fill_factors(const half_t* scale, float unit, int count, float* factor) {
+  for (int t = 0; t < count; t += 8) {
+    const __m256 scale8 = scale == nullptr ? _mm256_set1_ps(1) : load(scale + t, count - t);
+    _mm256_storeu_ps(factor + t, _mm256_mul_ps(scale8, _mm256_set1_ps(unit)));
+  }
+}
+
+/// `count` rows of Q that share a KV head, block after block of it.
+template <class Code>
+QLAB_AVX2 void attend(const KvView& kv, std::int64_t kv_head, Row* rows, int count) {
+  const std::int64_t D = kv.head_dim;
+  const auto score_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(D)));
+  for (int r = 0; r < count; ++r) std::fill_n(rows[r].out, D, 0.0F);
+  Block<Code> block{.D = D};
+  const std::int64_t tokens = rows[count - 1].visible;  // later queries see more
+  for (std::int64_t t0 = 0; t0 < tokens; t0 += kBlock) {
+    const std::int64_t first = kv_head * kv.capacity + t0;
+    block.k = kv.k.row<Code>(kv_head, t0, kv.capacity, D);
+    block.v = kv.v.row<Code>(kv_head, t0, kv.capacity, D);
+    block.count = static_cast<int>(std::min<std::int64_t>(kBlock, tokens - t0));
+    const bool scaled = kv.k.scale != nullptr;
+    fill_factors(scaled ? kv.k.scale + first : nullptr, score_scale * kUnit<Code>, block.count,
+                 block.k_factor);
+    fill_factors(scaled ? kv.v.scale + first : nullptr, kUnit<Code>, block.count, block.v_factor);
+    int r = 0;
+    for (; r + 2 <= count; r += 2) attend_block<2>(rows + r, block, t0);
+    if (r < count) attend_block<1>(rows + r, block, t0);
+  }
+  for (int r = 0; r < count; ++r) {
+    for (std::int64_t d = 0; d < D; ++d) rows[r].out[d] /= rows[r].sum;
+  }
+}
+
+template <class Code>
+void run(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out, ThreadPool& threads) {
+  const std::int64_t group = Q.cols() / kv.head_dim / kv.n_kv_heads;  // heads that share a KV head
+  const std::int64_t n_rows = Q.rows() * group;                       // of one KV head
+  const std::int64_t tasks = (n_rows + kTaskRows - 1) / kTaskRows;    // of one KV head
+  threads.run(kv.n_kv_heads * tasks, [&](std::int64_t task) {
+    const std::int64_t kv_head = task / tasks;
+    const std::int64_t first = task % tasks * kTaskRows;
+    const auto count = static_cast<int>(std::min<std::int64_t>(kTaskRows, n_rows - first));
+    Row rows[kTaskRows];
+    for (int r = 0; r < count; ++r) {
+      const std::int64_t m = (first + r) / group;
+      const std::int64_t column = (kv_head * group + (first + r) % group) * kv.head_dim;
+      rows[r].q = Q.row(m) + column;
+      rows[r].out = out.row(m) + column;
+      rows[r].visible = kv.length - Q.rows() + 1 + m;
+    }
+    attend<Code>(kv, kv_head, rows, count);
+  });
+}
+
+}  // namespace
+
+void attention_decode_v2_avx2(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
+                              ThreadPool& threads) {
+  switch (kv.format) {
+    case KvFormat::kFp32:
+      return run<float>(Q, kv, out, threads);
+    case KvFormat::kFp16:
+      return run<half_t>(Q, kv, out, threads);
+    case KvFormat::kInt8:
+      return run<std::int8_t>(Q, kv, out, threads);
+    case KvFormat::kFp8E4m3:
+      return run<fp8_e4m3_t>(Q, kv, out, threads);
+  }
+}
+
+}  // namespace qlab
+#endif
