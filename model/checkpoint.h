@@ -34,12 +34,15 @@ struct Checkpoint {
 /// \throws InputError naming the file, the tensor and the way out.
 Checkpoint load_checkpoint(const std::filesystem::path& directory);
 
-/// Plants activation outliers without changing the function: in every norm, `channels` gains are
-/// multiplied by `factor` and the columns that read them divided by it. With a power of two the FP32
-/// logits keep their bits. Large models grow such channels by themselves (Dettmers et al.,
-/// "LLM.int8()", 2022, section 4); this small one has to be helped.
+/// Plants activation outliers without changing the function: in both norms of every layer, `channels`
+/// gains are multiplied by `factor` and the columns that read them (of q, k, v; of gate, up) divided
+/// by it. A power of two rounds nothing, so the FP32 logits keep their bits. The last norm is left
+/// alone: only lm_head reads it, which no recipe quantizes. Large models grow such channels by
+/// themselves (Dettmers et al., "LLM.int8()", 2022, section 4); this small one has to be helped.
 /// \param factor    a power of two
 /// \param channels  how many channels a norm, the ones with the largest gains
+/// \throws ContractError for another factor, a count beyond hidden_size, or a product that FP32
+///         cannot hold exactly; the checkpoint is then half changed.
 void plant_outliers(Checkpoint& checkpoint, float factor, std::int64_t channels);
 
 }  // namespace qlab

@@ -22,17 +22,22 @@ struct Document {
 };
 
 /// Non-overlapping windows of `window` bytes, at most `limit`, taken round-robin from the *.txt files
-/// of a directory in the order of their names; a rest shorter than a window is dropped.
+/// of a directory in the order of their names; a rest shorter than a window is dropped. A document is
+/// named FILE:OFFSET.
 /// \throws InputError when the directory or the files are missing or too short.
 std::vector<Document> read_documents(const std::filesystem::path& directory, std::int64_t window,
                                      std::int64_t limit);
 
 /// Documents of the recall task: `names` lines "abc=1234", then queries "?abc=1234" up to `length`
-/// bytes. Letters and digits are permuted afresh in each, as in training.
+/// bytes, the form that the tiny model was trained on. Names (all different) and digits are drawn
+/// afresh for each document; the same seed gives the same documents.
+inline constexpr std::int64_t kRecallLineBytes = 9;    // "abc=1234\n"
+inline constexpr std::int64_t kRecallQueryBytes = 10;  // "?abc=1234\n"
 struct RecallDocument {
   Document text;
   std::vector<std::int64_t> answers;  // position of the first of the four digits of each query
 };
+/// \throws ContractError when `length` has no room for the names and one query.
 std::vector<RecallDocument> make_recall_documents(std::int64_t count, std::int64_t names,
                                                   std::int64_t length, std::uint64_t seed);
 
@@ -53,6 +58,7 @@ Matrix<float> document_logits(const Llama& model, const Document& document, cons
 
 /// Scores logits against the next bytes, and against the logits of a reference if there is one.
 /// Log-softmax in double; ties of the most likely byte go to the lowest.
+/// \throws ContractError when a shape does not fit or logits are not finite.
 DocumentScore score_document(const Document& document, const Matrix<float>& logits,
                              const Matrix<float>* reference);
 RecallScore score_recall(const RecallDocument& document, const Matrix<float>& logits);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "02_int8_calibration/quantize_rows.h"
@@ -24,13 +25,19 @@ std::string_view weight_format_name(WeightFormat format);
 class Linear {
  public:
   virtual ~Linear() = default;
-  /// Y = X · Wᵀ for X [M, K], Y [M, N].
-  virtual void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const = 0;
+  /// Y = X · Wᵀ for X [M, K], Y [M, N]. Calls share no memory, so several may run at once, each on
+  /// its own ThreadPool.
+  /// \throws ContractError when a shape does not fit or an activation does not fit the format.
+  virtual void run(MatrixView<const float> X, MatrixView<float> Y,
+                   const Machine& machine) const = 0;
+  /// Row n of the weights as stored, widened: what the codes stand for. out is [K].
+  virtual void read_row(std::int64_t n, std::span<float> out) const = 0;
   /// Bytes stored: codes, scales, zero points.
   virtual std::int64_t bytes() const = 0;
 };
 
 /// Rounds weight [N, K] to `format`. `group_size` is for kInt4, `activations` for kInt8.
+/// \throws ContractError naming the first weight that the format cannot hold.
 std::unique_ptr<Linear> make_linear(MatrixView<const float> weight, WeightFormat format,
                                     std::int64_t group_size, Granularity activations,
                                     const Machine& machine);

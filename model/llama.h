@@ -17,8 +17,9 @@
 
 namespace qlab {
 
-/// Which precision goes where. Embedding, norms and lm_head stay in 16 bits (with kFp32: in FP32),
-/// as in the checkpoints that engines load.
+/// Which precision goes where. Embedding and lm_head stay in 16 bits (BF16 with kBf16, else FP16; with
+/// kFp32 in FP32), as in the checkpoints that engines load. Norms and what flows between the linear
+/// layers are FP32. kFp32 for both is the ruler: nothing is rounded on purpose.
 struct Recipe {
   WeightFormat weights = WeightFormat::kFp16;
   std::int64_t group_size = 128;                   ///< of kInt4, along K
@@ -36,8 +37,10 @@ class Llama {
   KvCache new_cache(std::int64_t capacity) const;
 
   /// Appends the tokens to the cache and returns the logits of each: [tokens, vocab]. All tokens of
-  /// a prompt at once is prefill; one token is decode.
-  /// \throws ContractError for a token outside the vocabulary or a cache too short.
+  /// a prompt at once is prefill; one token is decode. Both read keys and values as the cache stores
+  /// them, those of the tokens at hand too.
+  /// \throws ContractError for a token outside the vocabulary, a cache too short or of another format
+  ///         (the cache is untouched), or a value that a format cannot hold (the cache is then spoilt).
   Matrix<float> forward(std::span<const std::int32_t> tokens, KvCache& cache,
                         const Machine& machine) const;
 
@@ -49,13 +52,34 @@ class Llama {
   std::int64_t linear_weights() const;
 
  private:
-  struct Layer;
+  /// Layers that read the same input are stacked into one, as engines do: the input is rounded once.
+  struct Layer {
+    Layer(const LayerWeights& weights, const Recipe& recipe, const Machine& machine);
+    std::vector<float> input_norm, post_attention_norm;  // [hidden]
+    std::unique_ptr<Linear> qkv;      // [(n_heads + 2 · n_kv_heads) · head_dim, hidden]
+    std::unique_ptr<Linear> o;        // [hidden, n_heads · head_dim]
+    std::unique_ptr<Linear> gate_up;  // [2 · intermediate, hidden]
+    std::unique_ptr<Linear> down;     // [hidden, intermediate]
+  };
+  struct Buffers;
+
+  void check_call(std::span<const std::int32_t> tokens, const KvCache& cache) const;
+  void attention(std::int64_t layer, Buffers& buffers, KvCache& cache,
+                 const Machine& machine) const;
+  void feed_forward(std::int64_t layer, Buffers& buffers, const Machine& machine) const;
+
   LlamaConfig config_;
   Recipe recipe_;
-  // … the author of llama.cc completes this.
+  std::vector<float> inv_freq_;          // [head_dim / 2]
+  std::shared_ptr<const Linear> embed_;  // [vocab, hidden]
+  std::shared_ptr<const Linear> head_;   // [vocab, hidden]; the same object when they are tied
+  std::vector<Layer> layers_;
+  std::vector<float> norm_;  // [hidden]
 };
 
-/// The most likely next tokens, one after the other, starting from a prompt (ties: lowest token).
+/// The most likely next tokens after a prompt, one after the other (ties: the lowest). The prompt is
+/// not repeated in the result.
+/// \throws ContractError for an empty prompt or more positions than the model has.
 std::vector<std::int32_t> generate_greedy(const Llama& model, std::span<const std::int32_t> prompt,
                                           std::int64_t new_tokens, const Machine& machine);
 

@@ -6,15 +6,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <stdexcept>
-#include <string>
+
+#include "model/input_error.h"
 
 namespace qlab {
-
-/// A file that cannot be used. what() names the file, the place in it, and what to do.
-struct InputError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// Llama 3's stretching of the slow rotations (config key rope_scaling, rope_type "llama3").
 struct RopeScaling {
@@ -40,6 +35,10 @@ struct LlamaConfig {
 };
 
 /// Reads and checks config.json.
+///
+/// Keys that Transformers lets a config leave out get its defaults; those that change nothing in a
+/// forward pass are not looked at. Rotations: rope_scaling and rope_theta, or the rope_parameters
+/// of Transformers 5, which hold both.
 /// \throws InputError when the file is missing, no JSON, not a Llama config, has an impossible size,
 ///         or asks for something that the forward pass does not do (biases, another activation, a
 ///         quantized checkpoint, another rope type): the message says which.

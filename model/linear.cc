@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Linear: each format pairs how weights are stored with the kernel that multiplies them.
+#include "model/linear.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "01_fp16_baseline/fp16_gemm.h"
+#include "01_fp16_baseline/fp32_gemm.h"
+#include "02_int8_calibration/w8a8_gemm.h"
+#include "03_int4_weight_only/int4_weights.h"
+#include "03_int4_weight_only/w4a16_gemm.h"
+#include "common/matrix.h"
+#include "model/narrow.h"
+
+namespace qlab {
+namespace {
+
+class Fp32Linear final : public Linear {
+ public:
+  explicit Fp32Linear(MatrixView<const float> weight) : weight_(weight.rows(), weight.cols()) {
+    for (std::int64_t n = 0; n < weight.rows(); ++n) {
+      std::copy_n(weight.row(n), weight.cols(), weight_.view().row(n));
+    }
+  }
+  void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
+    fp32_gemm(X, weight_.view(), Y, machine);
+  }
+  void read_row(std::int64_t n, std::span<float> out) const override {
+    std::copy_n(weight_.view().row(n), weight_.cols(), out.begin());
+  }
+  std::int64_t bytes() const override { return static_cast<std::int64_t>(weight_.bytes()); }
+
+ private:
+  Matrix<float> weight_;  // [N, K]
+};
+
+/// FP16 or BF16: the activations take the format of the weights.
+template <class Format, auto kGemm>
+class NarrowLinear final : public Linear {
+ public:
+  NarrowLinear(MatrixView<const float> weight, const Machine& machine)
+      : weight_(narrow<Format>("weight", weight, machine)) {}
+  void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
+    kGemm(narrow<Format>("activation", X, machine).view(), weight_.view(), Y, machine);
+  }
+  void read_row(std::int64_t n, std::span<float> out) const override {
+    const Format* row = weight_.view().row(n);
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = to_float(row[k]);
+  }
+  std::int64_t bytes() const override { return static_cast<std::int64_t>(weight_.bytes()); }
+
+ private:
+  Matrix<Format> weight_;  // [N, K]
+};
+
+/// Rows in INT8 with their scales; weights once, activations in every call.
+struct Int8Matrix {
+  Int8Matrix(MatrixView<const float> x, Granularity granularity, const Machine& machine)
+      : codes(x.rows(), x.cols()), scale(static_cast<std::size_t>(x.rows())) {
+    quantize_rows(x, granularity, codes.view(), scale.data(), machine);
+  }
+  Int8Rows view() const { return {codes.view(), scale.data()}; }
+
+  Matrix<std::int8_t> codes;  // [rows, K]
+  std::vector<float> scale;   // [rows]
+};
+
+class Int8Linear final : public Linear {
+ public:
+  Int8Linear(MatrixView<const float> weight, Granularity activations, const Machine& machine)
+      : weight_(weight, Granularity::kPerRow, machine), activations_(activations) {}
+  void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
+    const Int8Matrix x(X, activations_, machine);
+    w8a8_gemm(x.view(), weight_.view(), Y, machine);
+  }
+  void read_row(std::int64_t n, std::span<float> out) const override {
+    const float scale = weight_.scale[static_cast<std::size_t>(n)];
+    const std::int8_t* codes = weight_.codes.view().row(n);
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = scale * static_cast<float>(codes[k]);
+  }
+  std::int64_t bytes() const override {
+    return static_cast<std::int64_t>(weight_.codes.bytes() + weight_.scale.size() * sizeof(float));
+  }
+
+ private:
+  Int8Matrix weight_;
+  Granularity activations_;
+};
+
+class Int4Linear final : public Linear {
+ public:
+  Int4Linear(MatrixView<const float> weight, std::int64_t group_size)
+      : weight_(quantize_int4_rtn(weight, group_size)) {}
+  void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
+    w4a16_gemm(narrow<half_t>("activation", X, machine).view(), weight_.view(), Y, machine);
+  }
+  void read_row(std::int64_t n, std::span<float> out) const override {
+    const Int4Weights w = weight_.view();
+    for (std::int64_t k = 0; k < w.K; ++k) {
+      const std::int64_t g = k / w.group_size;
+      out[static_cast<std::size_t>(k)] =
+          to_float(w.scale(n, g)) * static_cast<float>(w.code(n, k) - w.zero_point(n, g));
+    }
+  }
+  std::int64_t bytes() const override { return weight_.bytes(); }
+
+ private:
+  Int4Matrix weight_;
+};
+
+}  // namespace
+
+std::string_view weight_format_name(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::kFp32:
+      return "fp32";
+    case WeightFormat::kFp16:
+      return "fp16";
+    case WeightFormat::kBf16:
+      return "bf16";
+    case WeightFormat::kInt8:
+      return "int8";
+    case WeightFormat::kInt4:
+      return "int4";
+  }
+  return "unknown";
+}
+
+std::unique_ptr<Linear> make_linear(MatrixView<const float> weight, WeightFormat format,
+                                    std::int64_t group_size, Granularity activations,
+                                    const Machine& machine) {
+  switch (format) {
+    case WeightFormat::kFp32:
+      return std::make_unique<Fp32Linear>(weight);
+    case WeightFormat::kFp16:
+      return std::make_unique<NarrowLinear<half_t, fp16_gemm>>(weight, machine);
+    case WeightFormat::kBf16:
+      return std::make_unique<NarrowLinear<bf16_t, bf16_gemm>>(weight, machine);
+    case WeightFormat::kInt8:
+      return std::make_unique<Int8Linear>(weight, activations, machine);
+    case WeightFormat::kInt4:
+      return std::make_unique<Int4Linear>(weight, group_size);
+  }
+  fail_contract("make_linear: format ", static_cast<int>(format), " is unknown");
+}
+
+Isa linear_path(WeightFormat format, Isa isa) {
+  switch (format) {
+    case WeightFormat::kFp32:
+      return best_rung(kFp32GemmRungs, isa).needs;
+    case WeightFormat::kFp16:
+      return best_rung(kFp16GemmRungs, isa).needs;
+    case WeightFormat::kBf16:
+      return best_rung(kBf16GemmRungs, isa).needs;
+    case WeightFormat::kInt8:
+      return best_rung(kW8A8GemmRungs, isa).needs;
+    case WeightFormat::kInt4:
+      return best_rung(kW4A16GemmRungs, isa).needs;
+  }
+  fail_contract("linear_path: format ", static_cast<int>(format), " is unknown");
+}
+
+}  // namespace qlab

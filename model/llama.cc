@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Llama: embed, then per layer attention and feed-forward around a residual stream, then the head.
+#include "model/llama.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "04_kv_cache/attention_decode.h"
+#include "model/elementwise.h"
+#include "model/rope.h"
+
+namespace qlab {
+namespace {
+
+/// The matrices one below the other.
+Matrix<float> stack(std::initializer_list<const Matrix<float>*> parts) {
+  std::int64_t rows = 0;
+  for (const Matrix<float>* part : parts) rows += part->rows();
+  Matrix<float> all(rows, (*parts.begin())->cols());
+  float* end = all.data();
+  for (const Matrix<float>* part : parts) {
+    end = std::copy_n(part->data(), part->rows() * part->cols(), end);
+  }
+  return all;
+}
+
+/// The format of embedding and lm_head.
+WeightFormat table_format(WeightFormat weights) {
+  const bool kept = weights == WeightFormat::kFp32 || weights == WeightFormat::kBf16;
+  return kept ? weights : WeightFormat::kFp16;
+}
+
+/// Columns [first, first + count) of a matrix.
+MatrixView<float> columns(Matrix<float>& m, std::int64_t first, std::int64_t count) {
+  return {m.data() + first, m.rows(), count, m.cols()};
+}
+
+std::int32_t most_likely(const Matrix<float>& logits, std::int64_t row) {
+  const float* begin = logits.view().row(row);
+  return static_cast<std::int32_t>(std::max_element(begin, begin + logits.cols()) - begin);
+}
+
+}  // namespace
+
+Llama::Layer::Layer(const LayerWeights& w, const Recipe& recipe, const Machine& machine)
+    : input_norm(w.input_norm), post_attention_norm(w.post_attention_norm) {
+  const auto make = [&](std::initializer_list<const Matrix<float>*> parts) {
+    return make_linear(stack(parts).view(), recipe.weights, recipe.group_size, recipe.activations,
+                       machine);
+  };
+  qkv = make({&w.q_proj, &w.k_proj, &w.v_proj});
+  o = make({&w.o_proj});
+  gate_up = make({&w.gate_proj, &w.up_proj});
+  down = make({&w.down_proj});
+}
+
+Llama::Llama(const Checkpoint& checkpoint, const Recipe& recipe, const Machine& machine)
+    : config_(checkpoint.config),
+      recipe_(recipe),
+      inv_freq_(rope_inv_freq(checkpoint.config)),
+      norm_(checkpoint.norm) {
+  const auto table = [&](const Matrix<float>& weight) {
+    return make_linear(weight.view(), table_format(recipe.weights), recipe.group_size,
+                       recipe.activations, machine);
+  };
+  embed_ = table(checkpoint.embed_tokens);
+  head_ = config_.tie_word_embeddings ? embed_ : table(checkpoint.lm_head);
+  for (const LayerWeights& weights : checkpoint.layers) {
+    layers_.emplace_back(weights, recipe, machine);
+  }
+}
+
+KvCache Llama::new_cache(std::int64_t capacity) const {
+  QLAB_CHECK(capacity <= config_.max_positions, "Llama: a cache of ", capacity,
+             " tokens, but the model has ", config_.max_positions, " positions; ask for fewer");
+  return {recipe_.kv, config_.n_layers, config_.n_kv_heads, config_.head_dim, capacity};
+}
+
+/// What one call works on, allocated once for all layers.
+struct Llama::Buffers {
+  Buffers(const LlamaConfig& c, const RopeTable& rope_table)
+      : rope(rope_table),
+        x(tokens(), c.hidden_size),
+        normed(tokens(), c.hidden_size),
+        qkv(tokens(), (c.n_heads + 2 * c.n_kv_heads) * c.head_dim),
+        attended(tokens(), c.n_heads * c.head_dim),
+        gate_up(tokens(), 2 * c.intermediate_size) {}
+  std::int64_t tokens() const { return rope.cos.rows(); }
+
+  const RopeTable& rope;
+  Matrix<float> x;       // [tokens, hidden]  the residual stream
+  Matrix<float> normed;  // [tokens, hidden]  input of a linear layer, then the output of o or down
+  Matrix<float> qkv;     // [tokens, (n_heads + 2 · n_kv_heads) · head_dim]
+  Matrix<float> attended;  // [tokens, n_heads · head_dim]
+  Matrix<float> gate_up;   // [tokens, 2 · intermediate]
+};
+
+void Llama::attention(std::int64_t index, Buffers& b, KvCache& cache,
+                      const Machine& machine) const {
+  const Layer& layer = layers_[static_cast<std::size_t>(index)];
+  rms_norm(b.x.view(), layer.input_norm, config_.rms_norm_eps, b.normed.view(), machine);
+  layer.qkv->run(b.normed.view(), b.qkv.view(), machine);
+
+  const std::int64_t q_cols = config_.n_heads * config_.head_dim;
+  const std::int64_t kv_cols = config_.n_kv_heads * config_.head_dim;
+  apply_rope(columns(b.qkv, 0, q_cols + kv_cols), b.rope, machine);
+  cache.append(index, columns(b.qkv, q_cols, kv_cols), columns(b.qkv, q_cols + kv_cols, kv_cols));
+  attention_decode(columns(b.qkv, 0, q_cols), cache.layer(index), b.attended.view(), machine);
+
+  layer.o->run(b.attended.view(), b.normed.view(), machine);
+  add(b.x.view(), b.normed.view(), machine);
+}
+
+void Llama::feed_forward(std::int64_t index, Buffers& b, const Machine& machine) const {
+  const Layer& layer = layers_[static_cast<std::size_t>(index)];
+  rms_norm(b.x.view(), layer.post_attention_norm, config_.rms_norm_eps, b.normed.view(), machine);
+  layer.gate_up->run(b.normed.view(), b.gate_up.view(), machine);
+  swiglu(b.gate_up.view(), machine);
+  layer.down->run(columns(b.gate_up, 0, config_.intermediate_size), b.normed.view(), machine);
+  add(b.x.view(), b.normed.view(), machine);
+}
+
+void Llama::check_call(std::span<const std::int32_t> tokens, const KvCache& cache) const {
+  const KvView view = cache.layer(0);
+  QLAB_CHECK(view.format == recipe_.kv, "Llama: the cache holds ", kv_format_name(view.format),
+             ", the recipe says ", kv_format_name(recipe_.kv), "; take one from new_cache()");
+  QLAB_CHECK(std::ssize(tokens) <= view.capacity - view.length, "Llama: ", tokens.size(),
+             " tokens, but the cache has room for ", view.capacity - view.length, " of ",
+             view.capacity, "; make a longer one");
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    QLAB_CHECK(tokens[i] >= 0 && tokens[i] < config_.vocab_size, "Llama: token ", i, " is ",
+               tokens[i], ", outside the vocabulary 0 … ", config_.vocab_size - 1);
+  }
+}
+
+Matrix<float> Llama::forward(std::span<const std::int32_t> tokens, KvCache& cache,
+                             const Machine& machine) const {
+  check_call(tokens, cache);
+  Matrix<float> logits(std::ssize(tokens), config_.vocab_size);
+  if (tokens.empty()) return logits;
+
+  const RopeTable rope(inv_freq_, cache.length(0), std::ssize(tokens));
+  Buffers buffers(config_, rope);
+  for (std::int64_t t = 0; t < std::ssize(tokens); ++t) {
+    embed_->read_row(tokens[static_cast<std::size_t>(t)],
+                     buffers.x.view().row(t, 0, config_.hidden_size));
+  }
+  for (std::int64_t i = 0; i < config_.n_layers; ++i) {
+    attention(i, buffers, cache, machine);
+    feed_forward(i, buffers, machine);
+  }
+  rms_norm(buffers.x.view(), norm_, config_.rms_norm_eps, buffers.normed.view(), machine);
+  head_->run(buffers.normed.view(), logits.view(), machine);
+  return logits;
+}
+
+std::int64_t Llama::linear_bytes() const {
+  std::int64_t bytes = 0;
+  for (const Layer& layer : layers_) {
+    bytes += layer.qkv->bytes() + layer.o->bytes() + layer.gate_up->bytes() + layer.down->bytes();
+  }
+  return bytes;
+}
+
+std::int64_t Llama::linear_weights() const {
+  const LlamaConfig& c = config_;
+  const std::int64_t attention = 2 * (c.n_heads + c.n_kv_heads) * c.head_dim * c.hidden_size;
+  return c.n_layers * (attention + 3 * c.intermediate_size * c.hidden_size);
+}
+
+std::int64_t Llama::weight_bytes() const {
+  const std::int64_t gains = (2 * config_.n_layers + 1) * config_.hidden_size;
+  const std::int64_t tables = embed_->bytes() + (head_ == embed_ ? 0 : head_->bytes());
+  return linear_bytes() + tables + gains * static_cast<std::int64_t>(sizeof(float));
+}
+
+std::vector<std::int32_t> generate_greedy(const Llama& model, std::span<const std::int32_t> prompt,
+                                          std::int64_t new_tokens, const Machine& machine) {
+  QLAB_CHECK(!prompt.empty() && new_tokens >= 0, "generate_greedy: a prompt of ", prompt.size(),
+             " and ", new_tokens, " new tokens; give at least one and none");
+  std::vector<std::int32_t> generated;
+  KvCache cache = model.new_cache(std::ssize(prompt) + new_tokens);
+  Matrix<float> logits;
+  while (std::ssize(generated) < new_tokens) {
+    const auto input = generated.empty() ? prompt : std::span(generated).last(1);
+    logits = model.forward(input, cache, machine);
+    generated.push_back(most_likely(logits, logits.rows() - 1));
+  }
+  return generated;
+}
+
+}  // namespace qlab
