@@ -8,10 +8,10 @@
 /// Needs   avx2, fma, f16c
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "04_kv_cache/attention_decode.h"
+#include "04_kv_cache/kv_codes_avx2.h"
 #include "common/exp_avx2.h"
 
 #if QLAB_X86
@@ -23,43 +23,6 @@ namespace {
 constexpr int kBlock = 64;     // tokens between two corrections of the softmax
 constexpr int kTaskRows = 32;  // rows of Q in a task: queries times the heads that share a KV head
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-QLAB_AVX2 inline __m256 widen(const float* codes) { return _mm256_loadu_ps(codes); }
-QLAB_AVX2 inline __m256 widen(const half_t* codes) {
-  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
-}
-QLAB_AVX2 inline __m256 widen(const std::int8_t* codes) {
-  return _mm256_cvtepi32_ps(
-      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes))));
-}
-// E4M3 in the layout of FP16, sign extended first so that one shift moves sign and magnitude:
-//   s eeee mmm → s 0eeee mmm0000000, which is 2⁻⁸ of the value (bias 15 for 7), subnormals included.
-QLAB_AVX2 inline __m256 widen(const fp8_e4m3_t* codes) {
-  const __m128i extended =
-      _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
-  const __m128i moved = _mm_slli_epi16(extended, 7);
-  return _mm256_cvtph_ps(_mm_and_si128(moved, _mm_set1_epi16(static_cast<short>(0xBF80))));
-}
-
-/// The value of 1 in what widen() returns: a power of two, applied to scores and outputs.
-template <class Code>
-constexpr float kUnit = std::is_same_v<Code, fp8_e4m3_t> ? 256 : 1;
-
-/// Eight values, zeros in place of those past `count`; reads nothing past `count`.
-template <class Code>
-QLAB_AVX2 inline __m256 load(const Code* codes, std::int64_t count) {
-  if (count >= 8) return widen(codes);
-  Code padded[8] = {};
-  std::memcpy(padded, codes, static_cast<std::size_t>(count) * sizeof(Code));
-  return widen(padded);
-}
-
-QLAB_AVX2 inline void store(float* to, __m256 values, std::int64_t count) {
-  if (count >= 8) return _mm256_storeu_ps(to, values);
-  float padded[8];
-  _mm256_storeu_ps(padded, values);
-  std::memcpy(to, padded, static_cast<std::size_t>(count) * sizeof(float));
-}
 
 /// The sums of the lanes of a, b, c and d.
 QLAB_AVX2 inline __m128 sums_of_lanes(__m256 a, __m256 b, __m256 c, __m256 d) {
@@ -95,6 +58,16 @@ struct Row {
   float sum = 0;  // Σ exp(score - largest)
 };
 
+/// Brings `count` codes into the second cache. A block is K, then V: two short streams, at whose turns
+/// the processor's own prefetch would start anew. The first cache is too small for both.
+template <class Code>
+QLAB_AVX2 inline void prefetch(const Code* codes, std::int64_t count) {
+  const auto* bytes = reinterpret_cast<const char*>(codes);
+  for (std::int64_t i = 0; i < count * std::int64_t{sizeof(Code)}; i += 64) {
+    _mm_prefetch(bytes + i, _MM_HINT_T1);
+  }
+}
+
 /// sum[r][i] += q of row r · k of token i over the next `count` ≤ 8 channels.
 template <int ROWS, class Code>
 [[gnu::always_inline]] QLAB_AVX2 inline void add_products(const Row* rows,
@@ -113,7 +86,8 @@ template <int ROWS, class Code>
 }
 
 /// dots[r][t] = q of row r · k of token t. Four tokens share the reads of q, ROWS rows the widening
-/// of k. Past the last token that one is taken again: its copies are masked later.
+/// of k. Past the last token that one is taken again: its copies are masked later. V is on its way
+/// meanwhile.
 template <int ROWS, class Code>
 QLAB_AVX2 void dot_products(const Row* rows, const Block<Code>& block, int count,
                             float (*dots)[kBlock]) {
@@ -121,6 +95,7 @@ QLAB_AVX2 void dot_products(const Row* rows, const Block<Code>& block, int count
     const Code* k[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) k[i] = block.k + std::min(t + i, count - 1) * block.D;
+    prefetch(block.v + t * block.D, 4 * block.D);
     __m256 sum[ROWS][4] = {};
     std::int64_t d = 0;
     for (; d + 8 <= block.D; d += 8) add_products(rows, k, d, 8, sum);
@@ -163,7 +138,7 @@ QLAB_AVX2 float softmax(const Block<Code>& block, int visible, int count, Row& r
 }
 
 /// out = out · shrink + Σ weight · V for VECS vectors of channels from d on; the last one has
-/// `last` ≤ 8 channels.
+/// `last` ≤ 8 channels. The next block of K is on its way meanwhile.
 template <int ROWS, int VECS, class Code>
 [[gnu::always_inline]] QLAB_AVX2 inline void add_values(const Row* rows, const Block<Code>& block,
                                                         int count, const float (*weights)[kBlock],
@@ -180,6 +155,7 @@ template <int ROWS, int VECS, class Code>
   }
   for (int t = 0; t < count; ++t) {
     const Code* v = block.v + t * block.D + d;
+    if (VECS > 1) prefetch(block.k + (kBlock + t) * block.D + d, 8 * VECS);
 #pragma GCC unroll 8
     for (int i = 0; i < VECS; ++i) {
       const __m256 v8 = load(v + 8 * i, last);
@@ -206,7 +182,7 @@ QLAB_AVX2 void attend_block(Row* rows, const Block<Code>& block, std::int64_t t0
     count = std::max(count, visible[r]);
   }
   if (count == 0) return;
-  float weights[ROWS][kBlock];
+  float weights[ROWS][kBlock] = {};
   float shrink[ROWS];
   dot_products<ROWS>(rows, block, count, weights);
   for (int r = 0; r < ROWS; ++r) {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Eight codes of a cache as eight floats in a register, for each format of KvFormat.
+///
+/// Each widening is exact. What lies past `count` is never read and becomes 0.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "common/formats.h"
+#include "common/isa.h"
+
+#if QLAB_X86
+#include <immintrin.h>
+
+namespace qlab {
+
+QLAB_AVX2 inline __m256 widen(const float* codes) { return _mm256_loadu_ps(codes); }
+QLAB_AVX2 inline __m256 widen(const half_t* codes) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+}
+QLAB_AVX2 inline __m256 widen(const std::int8_t* codes) {
+  return _mm256_cvtepi32_ps(
+      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes))));
+}
+// E4M3 in the layout of FP16, sign extended first so that one shift moves sign and magnitude:
+//   s eeee mmm → s 0eeee mmm0000000, which is 2⁻⁸ of the value (bias 15 for 7), subnormals included.
+QLAB_AVX2 inline __m256 widen(const fp8_e4m3_t* codes) {
+  const __m128i extended =
+      _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
+  const __m128i moved = _mm_slli_epi16(extended, 7);
+  return _mm256_cvtph_ps(_mm_and_si128(moved, _mm_set1_epi16(static_cast<short>(0xBF80))));
+}
+
+/// The value of 1 in what widen() returns: a power of two, applied to scores and outputs.
+template <class Code>
+constexpr float kUnit = std::is_same_v<Code, fp8_e4m3_t> ? 256 : 1;
+
+/// Eight values, zeros in place of those past `count`; reads nothing past `count`.
+template <class Code>
+QLAB_AVX2 inline __m256 load(const Code* codes, std::int64_t count) {
+  if (count >= 8) return widen(codes);
+  Code padded[8] = {};
+  std::memcpy(padded, codes, static_cast<std::size_t>(count) * sizeof(Code));
+  return widen(padded);
+}
+
+QLAB_AVX2 inline void store(float* to, __m256 values, std::int64_t count) {
+  if (count >= 8) return _mm256_storeu_ps(to, values);
+  float padded[8];
+  _mm256_storeu_ps(padded, values);
+  std::memcpy(to, padded, static_cast<std::size_t>(count) * sizeof(float));
+}
+
+}  // namespace qlab
+#endif
