@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// w8a8_gemm, rung 2: a tile of sums in registers, 16 products of 16 bits an instruction.
+/// w8a8_gemm, rung 2: a tile of sums in registers.
 ///
-/// Idea    codes widened to int16 meet in vpmaddwd, exactly; a tile of X rows × W rows reuses them
+/// Idea    codes widened to int16 meet in vpmaddwd, exactly, 16 at a time; a tile of rows of X and rows
+///         of W uses each widened code several times
 /// Before  rung 1 multiplies one pair of codes at a time and loads both for it
 /// Needs   avx2
 #include <algorithm>
@@ -16,9 +17,10 @@
 namespace qlab {
 namespace {
 
-constexpr int kTaskCols = 24;            // of W in a task: a multiple of tile_cols() of 1 … 4
+constexpr int kRows = 4;                 // of X in a tile
+constexpr int kTaskCols = 48;            // of W in a task: a multiple of tile_cols() of 1 … kRows
 constexpr std::int64_t kBlockRows = 64;  // of X between two epilogues
-constexpr std::int64_t kBlockK = 4096;   // a tile's rows fit in the first cache together
+constexpr std::int64_t kBlockK = 2048;   // kRows widened rows take half of the first cache
 
 /// Rows of W in a tile of `rows` rows of X: the sums, the codes and a product fit in 16 registers.
 constexpr int tile_cols(int rows) {
@@ -50,18 +52,38 @@ QLAB_AVX2 inline std::int32_t sum_of_lanes(__m256i v) {
   return _mm_cvtsi128_si32(sum);
 }
 
-/// sum[m][n] += the products of the next `count` ≤ 16 codes. |product of a pair| ≤ 2 · 128²: no
-/// rounding, no saturation.
+/// A tile of X as int16, each row with zeros up to the next multiple of 16. Its rows meet kTaskCols
+/// rows of W: widened for each of them again, they would keep the unit busier than the products.
+struct Tile {
+  alignas(32) std::int16_t codes[kRows][kBlockK];
+};
+
+QLAB_AVX2 void widen_rows(MatrixView<const std::int8_t> x, Tile& tile) {
+  for (std::int64_t m = 0; m < x.rows(); ++m) {
+    for (std::int64_t k = 0; k < x.cols(); k += 16) {
+      _mm256_store_si256(reinterpret_cast<__m256i*>(tile.codes[m] + k),
+                         widen(x.row(m) + k, x.cols() - k));
+    }
+  }
+}
+
+/// sum[m][n] += the products of the next `count` ≤ 16 codes. A pair of products is at most 2 · 128²:
+/// no rounding, no saturation.
 template <int M, int N>
-[[gnu::always_inline]] QLAB_AVX2 inline void add_products(MatrixView<const std::int8_t> x,
+[[gnu::always_inline]] QLAB_AVX2 inline void add_products(const Tile& x,
                                                           MatrixView<const std::int8_t> w,
                                                           std::int64_t k, std::int64_t count,
                                                           __m256i (&sum)[M][N]) {
   __m256i x16[M];
 #pragma GCC unroll 8
-  for (int m = 0; m < M; ++m) x16[m] = widen(x.row(m) + k, count);
+  for (int m = 0; m < M; ++m) {
+    x16[m] = _mm256_load_si256(reinterpret_cast<const __m256i*>(x.codes[m] + k));
+  }
 #pragma GCC unroll 8
   for (int n = 0; n < N; ++n) {
+    // The rows of the next tile come into the second cache meanwhile: each is a short stream, at
+    // whose start the processor's own prefetch waits. Past the end of W this does nothing.
+    _mm_prefetch(reinterpret_cast<const char*>(w.row(n + N) + k), _MM_HINT_T1);
     const __m256i w16 = widen(w.row(n) + k, count);
 #pragma GCC unroll 8
     for (int m = 0; m < M; ++m) {
@@ -72,10 +94,10 @@ template <int M, int N>
 
 /// totals[m, n] += Σₖ x[m, k] · w[n, k] for a tile.
 template <int M, int N>
-QLAB_AVX2 void add_tile(MatrixView<const std::int8_t> x,    // [≥ M, K]
-                        MatrixView<const std::int8_t> w,    // [≥ N, K]
-                        MatrixView<std::int32_t> totals) {  // [≥ M, ≥ N]
-  const std::int64_t K = x.cols();
+QLAB_AVX2 void add_tile(const Tile& x,                      // [≥ M, ≥ K]
+                        MatrixView<const std::int8_t> w,    // [N, K]
+                        MatrixView<std::int32_t> totals) {  // [M, N]
+  const std::int64_t K = w.cols();
   __m256i sum[M][N] = {};
   std::int64_t k = 0;
   for (; k + 16 <= K; k += 16) add_products(x, w, k, 16, sum);
@@ -89,7 +111,7 @@ QLAB_AVX2 void add_tile(MatrixView<const std::int8_t> x,    // [≥ M, K]
 
 /// totals += x · wᵀ for M rows of x and all rows of w.
 template <int M>
-QLAB_AVX2 void add_rows(MatrixView<const std::int8_t> x, MatrixView<const std::int8_t> w,
+QLAB_AVX2 void add_rows(const Tile& x, MatrixView<const std::int8_t> w,
                         MatrixView<std::int32_t> totals) {
   constexpr int kCols = tile_cols(M);
   const std::int64_t N = w.rows();
@@ -100,17 +122,18 @@ QLAB_AVX2 void add_rows(MatrixView<const std::int8_t> x, MatrixView<const std::i
   for (; n < N; ++n) add_tile<M, 1>(x, w.rows_from(n, 1), columns(totals, n, 1));
 }
 
-/// totals = X · Wᵀ, all of K. The blocks of K keep the rows of X that meet every row of W in the
-/// first cache; the rows of W wait in the second.
+/// totals = X · Wᵀ, all of K. A tile of X stays in the first cache while it meets every row of W; the
+/// block of W waits in the second for the next tile.
 void multiply(MatrixView<const std::int8_t> X, MatrixView<const std::int8_t> W,
               MatrixView<std::int32_t> totals) {
+  Tile x;
   for (std::int64_t m = 0; m < X.rows(); ++m) std::fill_n(totals.row(m), W.rows(), 0);
   for (std::int64_t k0 = 0; k0 < X.cols(); k0 += kBlockK) {
     const std::int64_t count = std::min(kBlockK, X.cols() - k0);
     const MatrixView<const std::int8_t> w = columns(W, k0, count);
-    for (std::int64_t m = 0; m < X.rows(); m += 4) {
-      const std::int64_t rows = std::min<std::int64_t>(4, X.rows() - m);
-      const MatrixView<const std::int8_t> x = columns(X.rows_from(m, rows), k0, count);
+    for (std::int64_t m = 0; m < X.rows(); m += kRows) {
+      const std::int64_t rows = std::min<std::int64_t>(kRows, X.rows() - m);
+      widen_rows(columns(X.rows_from(m, rows), k0, count), x);
       const MatrixView<std::int32_t> t = totals.rows_from(m, rows);
       if (rows == 4) add_rows<4>(x, w, t);
       if (rows == 3) add_rows<3>(x, w, t);
