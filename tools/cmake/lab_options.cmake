@@ -5,8 +5,6 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 
 add_library(lab_options INTERFACE)
-target_include_directories(lab_options INTERFACE
-  ${CMAKE_SOURCE_DIR}/kernels ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests)
 target_compile_options(lab_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
   -ffp-contract=off  # a fused multiply-add is written std::fma, never left to the compiler

@@ -2,9 +2,11 @@
 # How a line of CMakeLists.txt becomes targets; files are found by their stem.
 include(GoogleTest)
 
-# The folders of one library and the libraries below it: the arrows of the lab. Nothing else links.
+# Of each library: its folder, what is below it, and where its includes are written from. These are
+# the arrows of the lab: what is not linked can neither be included nor called.
 set(LAB_FOLDER_common kernels/common)
 set(LAB_BELOW_common Threads::Threads)
+set(LAB_INCLUDE_common kernels)
 set(LAB_FOLDER_01_fp16_baseline kernels/01_fp16_baseline)
 set(LAB_BELOW_01_fp16_baseline lab_common)
 set(LAB_FOLDER_02_int8_calibration kernels/02_int8_calibration)
@@ -15,29 +17,46 @@ set(LAB_FOLDER_04_kv_cache kernels/04_kv_cache)
 set(LAB_BELOW_04_kv_cache lab_03_int4_weight_only)
 set(LAB_FOLDER_model model)
 set(LAB_BELOW_model lab_04_kv_cache nlohmann_json::nlohmann_json)
+set(LAB_INCLUDE_model .)
 set(LAB_FOLDER_support tests/support)
-set(LAB_BELOW_support lab_common)
+set(LAB_BELOW_support lab_common GTest::gtest)
+set(LAB_INCLUDE_support tests)
+set(LAB_FOLDER_tools tools/lab)
+set(LAB_BELOW_tools lab_model lab_support fmt::fmt nlohmann_json::nlohmann_json)
+set(LAB_INCLUDE_tools tools)
 
-# lab_library(<name>): every .cc of its folder that is not a test.
+# lab_library(<name>): every .cc of its folder, less the program's main.
 function(lab_library name)
   file(GLOB sources CONFIGURE_DEPENDS ${LAB_FOLDER_${name}}/*.cc)
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   add_library(lab_${name} STATIC ${sources})
   target_link_libraries(lab_${name} PRIVATE lab_options PUBLIC ${LAB_BELOW_${name}})
+  if(LAB_INCLUDE_${name})
+    target_include_directories(lab_${name} PUBLIC ${CMAKE_SOURCE_DIR}/${LAB_INCLUDE_${name}})
+  endif()
 endfunction()
 
-# lab_test(<folder> <stem>): tests/<folder>/<stem>.cc as a program that ctest runs case by case.
-function(lab_test folder stem)
-  set(library ${folder})
-  if(folder STREQUAL tools)
-    set(library tools)
-  endif()
+# The program tests/<folder>/<stem>.cc, run by ctest case by case. A skipped case counts as skipped.
+# Its seed comes from LAB_SEED in the environment of ctest.
+function(lab_gtest folder stem)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "LABELS")
   add_executable(${stem} tests/${folder}/${stem}.cc)
-  target_link_libraries(${stem} PRIVATE lab_options lab_${library} lab_support
+  target_link_libraries(${stem} PRIVATE lab_options lab_${folder} lab_support
     fmt::fmt GTest::gmock GTest::gtest_main)
   target_compile_definitions(${stem} PRIVATE QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   gtest_discover_tests(${stem} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${folder} ENVIRONMENT "LAB_SEED=$ENV{LAB_SEED}")
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+endfunction()
+
+# lab_test(<folder> <stem>): a test that everybody runs.
+function(lab_test folder stem)
+  lab_gtest(${folder} ${stem} TIMEOUT 300 LABELS ${folder})
+endfunction()
+
+# lab_slow_test(<folder> <stem>): an exhaustive test of minutes; only `ctest --preset slow` and
+# `./lab selftest --slow` run it.
+function(lab_slow_test folder stem)
+  lab_gtest(${folder} ${stem} TIMEOUT 3600 LABELS ${folder} slow)
 endfunction()
 
 # lab_operation(<module> <op>): its test and its bench, which walk the ladder in <op>.h.
@@ -50,13 +69,22 @@ endfunction()
 
 # lab_program(<name>): the program tools/<name>/, its parts as a library so that tests reach them.
 function(lab_program name)
-  file(GLOB sources CONFIGURE_DEPENDS tools/${name}/*.cc)
-  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
-  add_library(lab_tools STATIC ${sources})
-  target_link_libraries(lab_tools PRIVATE lab_options
-    PUBLIC lab_model lab_support fmt::fmt nlohmann_json::nlohmann_json)
-  target_compile_definitions(lab_tools PUBLIC
-    QLAB_VERSION="${PROJECT_VERSION}" QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  lab_library(tools)
+  target_compile_definitions(lab_tools PUBLIC QLAB_VERSION="${PROJECT_VERSION}"
+    QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}" QLAB_BUILD_DIR="${CMAKE_BINARY_DIR}"
+    QLAB_CTEST="${CMAKE_CTEST_COMMAND}")
   add_executable(${name} tools/${name}/main.cc)
   target_link_libraries(${name} PRIVATE lab_options lab_tools CLI11::CLI11)
+endfunction()
+
+# lab_tool(<name>): the program tools/<name>.cc, which needs nothing of the lab.
+function(lab_tool name)
+  add_executable(${name} tools/${name}.cc)
+  target_link_libraries(${name} PRIVATE lab_options)
+endfunction()
+
+# lab_bash_test(<folder> <stem>): the script tests/<folder>/<stem>.sh; it fails by its exit status.
+function(lab_bash_test folder stem)
+  add_test(NAME ${stem} COMMAND bash ${CMAKE_SOURCE_DIR}/tests/${folder}/${stem}.sh)
+  set_tests_properties(${stem} PROPERTIES LABELS ${folder} TIMEOUT 300)
 endfunction()
