@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The program behind ./lab: reads the command line, and ends every error in one sentence.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "lab/compare.h"
+#include "lab/selftest.h"
+#include "lab/terminal.h"
+#include "model/input_error.h"
+
+namespace qlab {
+namespace {
+
+enum ExitCode { kDone = 0, kUsage = 2, kBroken = 3 };
+
+/// Options that mean the same in every command.
+struct Look {
+  std::string color = "auto";
+  bool ascii = false;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--color", color, "auto, always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}));
+    command.add_flag("--ascii", ascii, "Print nothing outside ASCII");
+  }
+};
+
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (const Isa isa : kAllIsas) names.emplace_back(isa_name(isa));
+  return names;
+}
+
+Isa usable_isa(const std::string& name) {
+  if (name.empty()) return best_isa();
+  const Isa isa = isa_named(name).value();
+  if (isa > best_isa()) {
+    throw InputError(
+        fmt::format("--isa {}: this processor has {} at most", name, isa_name(best_isa())));
+  }
+  return isa;
+}
+
+/// CLI::PositiveNumber would let NaN pass and print the largest double when it refuses.
+std::string above_zero(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  const bool whole = end != text.c_str() && *end == '\0';
+  return whole && value > 0 && std::isfinite(value) ? "" : text + " is not a number above 0";
+}
+
+void add_compare(CLI::App& app, CompareOptions& options, std::string& isa, Look& look) {
+  constexpr int kMostThreads = 1024;
+  CLI::App& command =
+      *app.add_subcommand("compare", "Measure every claim of the tradeoff table on this machine");
+  command.add_flag("--quick", options.quick, "Fewer documents and repetitions: about 20 seconds");
+  command.add_option("--json", options.json, "Also write the results to this file")
+      ->type_name("FILE");
+  command.add_option("--isa", isa, "The highest level of instructions that kernels may take")
+      ->check(CLI::IsMember(isa_names()));
+  command.add_option("--model", options.model, "A Llama checkpoint (Hugging Face folder)")
+      ->type_name("DIR");
+  command.add_option("--threads", options.threads, "How many threads compute")
+      ->check(CLI::Range(1, kMostThreads));
+  command.add_option("--seed", options.seed, "Seed of documents, orders and bootstraps");
+  command.add_option("--budget", options.budget_gib, "GiB that model and KV cache must share")
+      ->check(above_zero);
+  command.add_flag("--strict", options.strict, "Exit with 4 when a claim did not hold");
+  look.add_to(command);
+  command.footer("Example: ./lab compare --quick --json results.json");
+}
+
+void add_selftest(CLI::App& app, SelftestOptions& options, Look& look) {
+  CLI::App& command = *app.add_subcommand("selftest", "Check what the lab claims of itself");
+  command.add_flag("--slow", options.slow, "Also the exhaustive tests, which take minutes");
+  command.add_option("--build", options.build, "Another build folder, say build/asan")
+      ->type_name("")
+      ->check(CLI::ExistingDirectory);
+  command.add_option("--seed", options.seed, "Seed of the random data in tests");
+  look.add_to(command);
+  command.footer("Example: ./lab selftest --seed 7");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Four ways to lower precision in LLM inference, measured on this machine", "./lab");
+  app.set_version_flag("--version", "lab " QLAB_VERSION);
+  app.set_help_flag("--help,-h", "Print this page");
+  CompareOptions compare;
+  SelftestOptions selftest;
+  std::string isa;
+  Look look;
+  add_compare(app, compare, isa, look);
+  add_selftest(app, selftest, look);
+  app.require_subcommand(0, 1);  // "a command is missing" would hide the name of a wrong one
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    const std::vector<CLI::App*> command = app.get_subcommands();
+    fmt::print(stderr, "lab: {}; what there is: ./lab {}--help\n", error.what(),
+               command.empty() ? "" : command[0]->get_name() + " ");
+    return kUsage;
+  }
+
+  const Terminal terminal = detect_terminal(look.color, look.ascii);
+  if (app.get_subcommands().empty()) {
+    fmt::print("{}", app.help());
+    return kDone;
+  }
+  if (app.got_subcommand("selftest")) return run_selftest(selftest, terminal);
+  compare.isa = usable_isa(isa);
+  return run_compare(compare, terminal);
+}
+
+}  // namespace
+}  // namespace qlab
+
+int main(int argc, char** argv) {
+  try {
+    return qlab::run(argc, argv);
+  } catch (const qlab::InputError& error) {
+    fmt::print(stderr, "lab: {}\n", error.what());
+    return qlab::kUsage;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "lab: {}; that is our fault: please report it with ./lab doctor --report\n",
+               error.what());
+    return qlab::kBroken;
+  }
+}
