@@ -178,7 +178,7 @@ std::int64_t Llama::weight_bytes() const {
 std::vector<std::int32_t> generate_greedy(const Llama& model, std::span<const std::int32_t> prompt,
                                           std::int64_t new_tokens, const Machine& machine) {
   QLAB_CHECK(!prompt.empty() && new_tokens >= 0, "generate_greedy: a prompt of ", prompt.size(),
-             " and ", new_tokens, " new tokens; give at least one and none");
+             " and ", new_tokens, " new tokens; give a prompt of at least one token");
   std::vector<std::int32_t> generated;
   KvCache cache = model.new_cache(std::ssize(prompt) + new_tokens);
   Matrix<float> logits;

@@ -82,13 +82,14 @@ std::string printable(std::string_view name) {
 Json parse_json_object(std::string_view text, const std::filesystem::path& file) {
   // The parser takes a NUL for the end of the text and would not look behind it.
   if (const std::size_t at = text.find('\0'); at != std::string_view::npos) {
-    fail_input(file, "no valid JSON at byte ", at, ": a NUL; the file is damaged, get it again");
+    fail_input(file, "no valid JSON at byte ", at + 1,
+               ": a NUL; the file is damaged, get it again");
   }
   Judge judge(file);
   Json::sax_parse(text, &judge);
   Json tree = Json::parse(text);
   if (!tree.is_object()) {
-    fail_input(file, "the JSON is a ", tree.type_name(), ", expected an object { … }");
+    fail_input(file, "the JSON is of type ", tree.type_name(), ", expected an object { … }");
   }
   return tree;
 }
