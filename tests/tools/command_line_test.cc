@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What `lab` says and does when it is called wrongly: one sentence, exit code 2, nothing left behind.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "common/isa.h"
+#include "tools/run_program.h"
+
+namespace qlab::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+const std::string kLab = QLAB_BUILD_DIR "/lab";
+
+Finished lab(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), kLab);
+  return run_program(std::move(arguments));
+}
+
+/// One line on standard error that holds `words`, nothing on standard output, exit code 2. That
+/// there is no progress line also says that nothing was measured before the refusal.
+void expect_refused(const std::vector<std::string>& arguments, const std::string& words) {
+  const Finished run = lab(arguments);
+  SCOPED_TRACE("lab " + testing::PrintToString(arguments));
+  EXPECT_EQ(run.code, 2);
+  EXPECT_THAT(run.out, IsEmpty());
+  EXPECT_THAT(run.err, AllOf(StartsWith("lab: "), HasSubstr(words), EndsWith("\n")));
+  EXPECT_EQ(run.err.find('\n'), run.err.size() - 1) << run.err;
+}
+
+TEST(CommandLine, NamesAnUnknownCommandOrOption) {
+  expect_refused({"frobnicate"}, "frobnicate");
+  expect_refused({"--frobnicate"}, "--frobnicate");
+  expect_refused({"compare", "--frobnicate"}, "--frobnicate");
+  expect_refused({"selftest", "--frobnicate"}, "--frobnicate");
+  expect_refused({"compare", "leftover"}, "leftover");
+}
+
+TEST(CommandLine, SaysWhichHelpPageLists) {
+  expect_refused({"compare", "--frobnicate"}, "./lab compare --help");
+  expect_refused({"--frobnicate"}, "./lab --help");
+}
+
+TEST(CommandLine, RefusesValuesOutOfRange) {
+  expect_refused({"compare", "--threads", "0"}, "--threads");
+  expect_refused({"compare", "--threads", "-3"}, "--threads");
+  expect_refused({"compare", "--threads", "many"}, "--threads");
+  expect_refused({"compare", "--threads", "1000000"}, "--threads");
+  expect_refused({"compare", "--isa", "nonsense"}, "nonsense");
+  expect_refused({"compare", "--color", "mauve"}, "mauve");
+  expect_refused({"compare", "--seed", "x"}, "--seed");
+  expect_refused({"compare", "--budget", "0"}, "--budget");
+  expect_refused({"compare", "--budget", "nan"}, "--budget");
+  expect_refused({"compare", "--budget", "inf"}, "--budget");
+}
+
+TEST(CommandLine, RefusesAnOptionWithoutItsValue) {
+  expect_refused({"compare", "--json"}, "--json");
+  expect_refused({"compare", "--model"}, "--model");
+}
+
+TEST(CommandLine, RefusesInstructionsThatThisProcessorLacks) {
+  if (best_isa() == Isa::kAvx512Vnni) GTEST_SKIP() << "this processor has every level";
+  expect_refused({"compare", "--isa", "avx512_vnni"}, "this processor has");
+}
+
+TEST(CommandLine, NamesAModelFolderThatIsNotThere) {
+  expect_refused({"compare", "--quick", "--model", "no/such/folder"}, "no/such/folder");
+}
+
+/// A model folder with the lab's config and the first `bytes` of its weights.
+void write_truncated_model(const TemporaryFolder& folder, std::size_t bytes) {
+  const fs::path model = QLAB_SOURCE_DIR "/model/tiny_lm";
+  fs::copy_file(model / "config.json", folder.path() / "config.json");
+  std::string weights(bytes, '\0');
+  std::ifstream(model / "model.safetensors", std::ios::binary)
+      .read(weights.data(), static_cast<std::streamsize>(bytes));
+  folder.write("model.safetensors", weights);
+}
+
+TEST(CommandLine, NamesTheFileOfATruncatedCheckpoint) {
+  for (const std::size_t bytes : {0, 7, 1000, 1'000'000}) {
+    SCOPED_TRACE(bytes);
+    const TemporaryFolder model;
+    write_truncated_model(model, bytes);
+    expect_refused({"compare", "--quick", "--model", model.path()}, "model.safetensors");
+  }
+}
+
+TEST(CommandLine, RefusesAResultFileThatCannotBeWritten) {
+  const TemporaryFolder folder;
+  const fs::path below_nothing = folder.path() / "missing" / "results.json";
+  expect_refused({"compare", "--quick", "--json", below_nothing}, below_nothing.string());
+  expect_refused({"compare", "--quick", "--json", folder.path()}, folder.path().string());
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
+TEST(CommandLine, LeavesNoResultFileWhenTheModelIsBad) {
+  const TemporaryFolder folder;
+  expect_refused({"compare", "--json", folder.path() / "r.json", "--model", "no/such"}, "no/such");
+  EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
+TEST(CommandLine, HelpAndVersionGoToStandardOutput) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {}, {"--help"}, {"compare", "--help"}, {"selftest", "-h"}}) {
+    const Finished run = lab(arguments);
+    EXPECT_EQ(run.code, 0);
+    EXPECT_THAT(run.out, HasSubstr("Usage: ./lab"));
+    EXPECT_THAT(run.err, IsEmpty());
+  }
+  EXPECT_EQ(lab({"--version"}).out, "lab " QLAB_VERSION "\n");
+}
+
+}  // namespace
+}  // namespace qlab::test

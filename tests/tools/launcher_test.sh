@@ -1,0 +1,230 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# ./lab itself, in a copy whose path has a blank, with stand-ins for CMake, the compiler and apt-get:
+# what it asks them for, what it says, how it ends. Nothing is built and nothing is installed.
+# shellcheck disable=SC2016  # what a stand-in prints is expanded when it runs
+set -uo pipefail
+
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+root="$scratch/a lab" bin=$scratch/bin
+export CALLS=$scratch/calls
+failures=0
+
+fail() {
+  printf 'FAILED: %s\n' "$*"
+  failures=$((failures + 1))
+}
+
+# expect <exit code> <words> <command…>: what the command prints, on both streams, holds the words.
+expect() {
+  local code=$1 words=$2 got=0
+  shift 2
+  output=$("$@" 2>&1) || got=$?
+  [[ $got == "$code" ]] || fail "exit code $got instead of $code from: $*; it said: $output"
+  [[ $output == *"$words"* ]] || fail "no '$words' in what $* said: $output"
+}
+
+expect_no() {
+  [[ $output != *"$1"* ]] || fail "'$1' in: $output"
+}
+
+stand_in() {
+  cat >"$bin/$1"
+  chmod +x "$bin/$1"
+}
+
+# A machine that has only the tools named here.
+new_machine() {
+  local tool
+  rm -rf "$root" "$bin"
+  mkdir -p "$root/tools" "$bin"
+  cp "$source_dir/lab" "$source_dir/CMakeLists.txt" "$root"
+  cp -R "$source_dir/tools/launcher" "$root/tools"
+  for tool in awk basename bash cat chmod cp cut date df dirname env flock grep head ln make mkdir mktemp nproc \
+    readlink rm sed setsid sleep sort tail tee true uname; do
+    ln -s "$(type -P "$tool")" "$bin/$tool"
+  done
+  : >"$CALLS"
+  stand_in c++ <<<'#!/usr/bin/env bash
+echo "__clang_major__ ${FAKE_GCC-12}"'
+  stand_in sudo <<<'#!/usr/bin/env bash
+while [[ $1 == -* ]]; do shift; done
+[[ -n ${FAKE_SUDO-} ]] && exec "$@"'
+  cmake_stand_in "$bin/cmake"
+  # Libraries that the real machine may lack.
+  for tool in gtest/gtest.h gmock/gmock.h benchmark/benchmark.h fmt/format.h CLI/CLI.hpp \
+    nlohmann/json.hpp; do
+    mkdir -p "$scratch/prefix/include/${tool%/*}"
+    : >"$scratch/prefix/include/$tool"
+  done
+}
+
+# Configures and builds a `lab` that prints its arguments and ends with 4.
+cmake_stand_in() {
+  cat >"$1" <<'END'
+#!/usr/bin/env bash
+echo "cmake $*" >>"$CALLS"
+case $1 in
+  --version) echo "cmake version ${FAKE_CMAKE-3.25.1}" ;;
+  --preset)
+    mkdir -p build/default
+    echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" >build/default/CMakeCache.txt
+    [[ -z ${FAKE_MISSING-} ]] || { printf 'CMake Error at x:1:\n  benchmark is missing\n'; exit 1; }
+    : >build/default/build.ninja
+    ;;
+  --build)
+    mkdir "$2/busy" || exit 1  # fails when two builds run at once
+    echo '[1/2] Building CXX object a.o'
+    trap 'exit 1' INT  # as ninja does: it tidies up and ends by itself
+    sleep "${FAKE_SECONDS-0}"
+    rm -r "$2/busy"
+    if [[ -n ${FAKE_ERROR-} ]]; then
+      echo "kernels/a.cc:3:5: error: 'x' was not declared"
+      printf '    3 | x\n      | ^\n'
+      echo "kernels/b.cc:9:9: error: a later one"
+      exit 1
+    fi
+    printf '#!/usr/bin/env bash\nprintf "<%%s>" "$@"\nexit 4\n' >"$2/lab"
+    chmod +x "$2/lab"
+    ;;
+esac
+END
+  chmod +x "$1"
+}
+
+lab() { env PATH="$bin" CMAKE_PREFIX_PATH="$scratch/prefix" "$root/lab" "$@"; }
+
+help_needs_no_tools() {
+  rm "$bin/c++" "$bin/cmake"
+  expect 0 './lab compare' lab
+  expect 0 'Exit codes' lab help
+  expect 0 'Exit codes' lab --help
+  expect 0 "lab $(sed -n 's/^project(.*VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")" lab --version
+  cd / && expect 0 'lab 0' lab --version
+  [[ ! -e $root/build ]] || fail 'help wrote a build folder'
+}
+
+a_wrong_command_is_named() {
+  expect 2 "'compair' is not a command; did you mean ./lab compare?" lab compair
+  expect 2 'did you mean ./lab selftest?' lab self
+  expect 2 "'zzzzzzzzz' is not a command; all of them: ./lab help" lab zzzzzzzzz
+  expect 2 "'--frob'" lab --frob
+  expect 2 "'--frob'" lab doctor --frob
+}
+
+doctor_judges_the_machine() {
+  expect 0 'The lab can be built here.' lab doctor
+  expect 0 'commit ' lab doctor --report
+  rm "$bin/cmake"
+  expect 3 'missing  CMake' lab doctor
+  expect 3 'apt-get install cmake' lab doctor
+  FAKE_GCC=9 expect 3 'old      compiler' lab doctor
+}
+
+arguments_and_exit_code_pass_through() {
+  expect 4 '<compare><--json><a b.json><>' lab compare --json 'a b.json' ''
+  grep -q -- '--build.*--target lab ' "$CALLS" || fail "compare builds more than lab: $(<"$CALLS")"
+  expect 4 '<selftest>' lab selftest
+  grep -q -- '--build.*--target all ' "$CALLS" || fail "selftest does not build all: $(<"$CALLS")"
+  [[ $(grep -c -- --preset "$CALLS") == 1 ]] || fail "configured twice: $(<"$CALLS")"
+  [[ -L $root/compile_commands.json ]] || fail 'no compile_commands.json for editors'
+}
+
+standard_output_holds_only_the_answer() {
+  [[ $(lab compare 2>/dev/null) == '<compare>' ]] || fail "not only the answer: $(lab compare 2>&1)"
+}
+
+a_moved_folder_is_configured_again() {
+  lab compare >/dev/null 2>&1
+  mv "$root" "$root 2" && root="$root 2"
+  expect 4 '<compare>' lab compare
+  grep -q -- '--preset default.*--fresh' "$CALLS" || fail "not configured afresh: $(<"$CALLS")"
+  root=${root% 2} && rm -rf "$root 2"
+}
+
+a_failed_build_shows_its_first_error() {
+  FAKE_ERROR=1 expect 3 "kernels/a.cc:3:5: error: 'x' was not declared" lab compare
+  expect_no 'a later one'
+  [[ $output == *'build/log/build.txt' ]] || fail "the log is not named last: $output"
+  rm -r "$root/build"
+  FAKE_MISSING=1 expect 3 'benchmark is missing' lab compare
+  FAKE_MISSING=1 expect 3 'build/log/configure.txt' lab compare
+}
+
+old_tools_are_named() {
+  FAKE_CMAKE=3.22.1 expect 3 'CMake 3.22.1 is too old, the lab needs 3.25' lab compare
+  FAKE_GCC=11 expect 3 'g++ 11 (c++) is too old, the lab needs g++ 12 or clang 14' lab compare
+}
+
+missing_tools_are_named_or_installed() {
+  mv "$bin/cmake" "$scratch/cmake-to-install"
+  stand_in apt-cache <<<'#!/usr/bin/env bash
+echo "  Candidate: ${FAKE_CANDIDATE-3.25.1-1}"'
+  stand_in apt-get <<<'#!/usr/bin/env bash
+echo "apt-get $* $DEBIAN_FRONTEND" >>"$CALLS"
+[[ $1 != install ]] || cp "${0%/bin/*}/cmake-to-install" "${0%/*}/cmake"'
+  if ((EUID != 0)); then
+    expect 3 'have an administrator run:  sudo apt-get install -y cmake' lab compare
+  fi
+  export FAKE_SUDO=1
+  FAKE_CANDIDATE=3.22.1-1ubuntu1 expect 3 'is too old' lab compare
+  ! grep -q 'apt-get install' "$CALLS" || fail 'installs what is too old'
+  expect 4 '<compare>' lab compare
+  grep -q 'apt-get install -y --no-install-recommends cmake noninteractive' "$CALLS" ||
+    fail "not installed: $(<"$CALLS")"
+  unset FAKE_SUDO
+}
+
+without_apt_packages_are_named() {
+  rm "$bin/cmake"
+  expect 3 'cmake' lab compare
+}
+
+two_at_once_take_turns() {
+  lab compare >"$scratch/first" 2>&1 &
+  FAKE_SECONDS=1 lab compare >"$scratch/second" 2>&1
+  [[ $? == 4 ]] || fail "second: $(<"$scratch/second")"
+  wait $!
+  [[ $? == 4 ]] || fail "first: $(<"$scratch/first")"
+}
+
+ctrl_c_ends_with_130() {
+  lab compare >/dev/null 2>&1
+  # A background process ignores the signal unless told otherwise.
+  FAKE_SECONDS=30 PATH=$bin setsid "$(type -P env)" --default-signal=INT "$root/lab" compare \
+    >"$scratch/out" 2>&1 &
+  local pid=$!
+  until [[ -d $root/build/default/busy ]] || ! kill -0 $pid 2>/dev/null; do sleep 0.05; done
+  kill -INT -- -$pid
+  wait $pid
+  [[ $? == 130 ]] || fail "not 130 after Ctrl-C: $(<"$scratch/out")"
+  output=$(<"$scratch/out")
+  expect_no 'failed'
+}
+
+no_escape_bytes_without_a_terminal() {
+  NO_COLOR=1 expect 0 'ok ' lab doctor
+  expect_no $'\033'
+  FAKE_SECONDS=0 expect 4 'building 1/2' lab compare
+  expect_no $'\033'
+  expect_no $'\r'
+}
+
+for case in help_needs_no_tools a_wrong_command_is_named doctor_judges_the_machine \
+  arguments_and_exit_code_pass_through standard_output_holds_only_the_answer \
+  a_moved_folder_is_configured_again a_failed_build_shows_its_first_error old_tools_are_named \
+  missing_tools_are_named_or_installed without_apt_packages_are_named two_at_once_take_turns \
+  ctrl_c_ends_with_130 no_escape_bytes_without_a_terminal; do
+  new_machine
+  before=$failures
+  "$case"
+  cd "$source_dir" || exit 1
+  ((failures > before)) && echo "  in $case"
+done
+if ((failures)); then
+  echo "$failures expectations failed"
+  exit 1
+fi
+echo 'launcher: every expectation held'
