@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The report that people read: quality, speed, memory, then the written table with its claims.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "lab/results.h"
+
+namespace qlab {
+namespace {
+
+/// Characters on screen: bytes that do not continue a UTF-8 sequence.
+std::int64_t width_of(std::string_view text) {
+  return std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; });
+}
+
+std::string padded(std::string text, std::int64_t width) {
+  text.append(static_cast<std::size_t>(std::max<std::int64_t>(0, width - width_of(text))), ' ');
+  return text;
+}
+
+/// `text` in lines of at most `width` characters, each but the first behind `indent` spaces.
+std::string wrapped(const std::string& text, std::int64_t width, std::int64_t indent) {
+  std::string result;
+  std::int64_t column = indent;
+  std::size_t from = 0;
+  while (from < text.size()) {
+    const std::size_t space = std::min(text.find(' ', from), text.size());
+    const std::string word = text.substr(from, space - from);
+    if (column > indent && column + 1 + width_of(word) > width) {
+      result += "\n" + std::string(static_cast<std::size_t>(indent), ' ');
+      column = indent;
+    } else if (column > indent) {
+      result += ' ';
+      ++column;
+    }
+    result += word;
+    column += width_of(word);
+    from = space + 1;
+  }
+  return result;
+}
+
+std::string number(double value) {
+  if (value == 0) return "0";
+  const double size = std::abs(value);
+  if (size >= 100) return fmt::format("{:.0f}", value);
+  if (size >= 10) return fmt::format("{:.1f}", value);
+  if (size >= 0.1) return fmt::format("{:.3f}", value);
+  return fmt::format("{:.2g}", value);
+}
+
+std::string with_interval(const Interval& interval) {
+  if (interval.low == interval.high) return number(interval.value);
+  return fmt::format("{} [{}, {}]", number(interval.value), number(interval.low),
+                     number(interval.high));
+}
+
+std::string mebibytes(std::int64_t bytes) {
+  return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / 0x1p20);
+}
+std::string gibibytes(std::int64_t bytes) {
+  return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / 0x1p30);
+}
+
+/// Builds the report section by section.
+class Report {
+ public:
+  Report(const Results& results, const Terminal& terminal)
+      : r_(results), terminal_(terminal), width_(std::clamp(terminal.width, 40, 100)) {}
+
+  std::string text() {
+    head();
+    quality();
+    speed();
+    memory();
+    table();
+    claims();
+    return terminal_.plain(std::move(out_));
+  }
+
+ private:
+  void line(const std::string& text = "") { out_ += text + "\n"; }
+  void title(const std::string& text) {
+    line();
+    line(terminal_.styled(Style::kBold, text));
+  }
+  void note(const std::string& text) {
+    line(terminal_.styled(Style::kDim, "  " + wrapped(text, width_ - 2, 2)));
+  }
+
+  void head() {
+    const Circumstances& c = r_.circumstances;
+    line(terminal_.styled(
+        Style::kBold,
+        fmt::format("Quantization Lab {}: the tradeoff table, measured here", QLAB_VERSION)));
+    note(fmt::format("{} · {} {} · kernels up to {}{} · {}", c.cpu, c.threads,
+                     c.threads == 1 ? "thread" : "threads", isa_name(c.isa),
+                     c.isa_forced ? " (forced)" : "", c.date));
+    note(fmt::format("read bandwidth {:.1f} GB/s · multiply-add peak {:.0f} GFLOP/s, measured in "
+                     "this run · seed {}{}",
+                     r_.speed.read_bytes_per_second * 1e-9, r_.speed.fma_flops_per_second * 1e-9,
+                     c.seed, c.quick ? " · quick" : ""));
+  }
+
+  void quality() {
+    title("1. Quality: what is lost against FP16");
+    note(fmt::format("{}, {:.2f} M parameters · {} bytes of held-out text · {} recall queries · "
+                     "[95 % interval over documents]",
+                     r_.circumstances.model, static_cast<double>(r_.circumstances.parameters) * 1e-6,
+                     r_.quality.text_bytes, r_.quality.recall_queries));
+    line(terminal_.styled(Style::kDim,
+                          fmt::format("  {:<25}{:>9}  {:<29}{:>10}{:>9}{:>9}", "config",
+                                      "bits/byte", "more than FP16", "KL nats/B", "flips",
+                                      "recall")));
+    for (const QualityRow& row : r_.quality.rows) {
+      const bool reference = row.configuration->name == "fp16";
+      const std::string delta =
+          reference ? "-"
+                    : fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", row.delta.value, row.delta.low,
+                                  row.delta.high);
+      line(fmt::format("  {:<25}{:>9.4f}  {:<29}{:>10}{:>9}{:>9}", row.configuration->name,
+                       row.bits_per_byte.value, delta,
+                       reference ? "-" : fmt::format("{:.2e}", row.kl.value),
+                       reference ? "-" : fmt::format("{:.2f} %", 100 * row.flips.value),
+                       fmt::format("{:.1f} %", 100 * row.recall.value)));
+    }
+  }
+
+  void speed() {
+    title("2. Speed: operations of a 7B model (Llama 2), time as a ratio to FP16");
+    note(fmt::format("medians of interleaved rounds [95 % interval] · two timings of one FP16 kernel "
+                     "differ by up to {:.1f} %: ratios within {:.1f} % of a border decide nothing",
+                     50 * r_.speed.margin, 100 * r_.speed.margin));
+    std::string operation;
+    for (const SpeedRow& row : r_.speed.rows) {
+      if (row.operation != operation) {
+        operation = row.operation;
+        line(terminal_.styled(Style::kDim,
+                              fmt::format("  {}, {} rounds", operation, row.rounds)));
+        line(terminal_.styled(Style::kDim,
+                              fmt::format("    {:<21}{:<12}{:>10}  {:<23}{:>11}{:>12}", "config",
+                                          "path", "ms", "of FP16's time", "of read bw",
+                                          "of FMA peak")));
+      }
+      line(fmt::format("    {:<21}{:<12}{:>10.3f}  {:<23}{:>11}{:>12}", row.name,
+                       isa_name(row.path), row.seconds.value * 1e3,
+                       row.name == "fp16" ? "1" : with_interval(row.to_fp16),
+                       fmt::format("{:.0f} %", 100 * row.read_bandwidth_share),
+                       fmt::format("{:.0f} %", 100 * row.fma_peak_share)));
+      if (!(row.read_bandwidth_share <= 1.05)) {
+        note("more than the memory can deliver: the cache held a part of it, or the bandwidth was "
+             "measured in a disturbed moment");
+      }
+    }
+  }
+
+  void memory() {
+    title("3. Memory: as stored here, and what it comes to in a 7B model");
+    note(fmt::format("a budget of {} GiB holds a 7B model's weights and its cache: the context that "
+                     "fits, and sequences of {} tokens",
+                     r_.circumstances.budget_gib, kBatchContext));
+    line(terminal_.styled(
+        Style::kDim, fmt::format("  {:<20}{:>12}{:>11}{:>11}{:>12}{:>12}{:>9}{:>7}", "config",
+                                 "weights", "bits each", "KV/token", "7B weights", "7B KV/token",
+                                 "context", "batch")));
+    for (const MemoryRow& row : r_.memory) {
+      if (row.configuration->outliers || row.configuration->name == "int8_per_tensor") continue;
+      line(fmt::format("  {:<20}{:>12}{:>11.3f}{:>11}{:>12}{:>12}{:>9}{:>7}",
+                       row.configuration->name, mebibytes(row.weight_bytes), row.bits_per_weight,
+                       fmt::format("{} B", row.kv_bytes_per_token),
+                       gibibytes(row.big_weight_bytes),
+                       fmt::format("{} B", row.big_kv_bytes_per_token), row.context, row.batch));
+    }
+  }
+
+  void table() {
+    title("4. The tradeoff table");
+    line(terminal_.styled(Style::kDim, fmt::format("  {:<22}{:<22}{:<26}{:<16}{}", "Config",
+                                                   "Quality, bits/byte", "Time, of FP16's",
+                                                   "Bytes, of FP16's", "Path")));
+    const std::vector<TableRow> rows = r_.table();
+    for (const TableRow& row : rows) {
+      const bool baseline = row.quality->configuration->name == "fp16";
+      const bool cache = row.quality->configuration->recipe.kv != KvFormat::kFp16;
+      const double bytes = cache ? ratio(row.memory->kv_bytes_per_token,
+                                         rows[0].memory->kv_bytes_per_token)
+                                 : ratio(row.memory->linear_bytes, rows[0].memory->linear_bytes);
+      line(fmt::format(
+          "  {}{}{}{}{}", padded(row.written->config, 22),
+          padded(baseline ? fmt::format("{:.4f}", row.quality->bits_per_byte.value)
+                          : fmt::format("{:+.4f}, recall {:.0f} %", row.quality->delta.value,
+                                        100 * row.quality->recall.value),
+                 22),
+          padded(baseline ? "1" : times_of(row), 26),
+          padded(baseline ? "1" : fmt::format("{:.3f} {}", bytes, cache ? "(KV)" : "(weights)"),
+                 16),
+          row.speed.empty() ? "-" : isa_name(row.speed.front()->path)));
+    }
+  }
+
+  static double ratio(std::int64_t a, std::int64_t b) {
+    return static_cast<double>(a) / static_cast<double>(b);
+  }
+
+  /// "0.38 at M = 1, 1.02 at 256", or decode attention's.
+  static std::string times_of(const TableRow& row) {
+    if (row.speed.empty()) return "not measured here";
+    const SpeedRow& first = *row.speed.front();
+    if (first.operation.starts_with("decode attention")) {
+      return fmt::format("{:.2f} in decode attention", first.to_fp16.value);
+    }
+    // The rows of the first layer come first: M = 1, 4, 16, 256.
+    return fmt::format("{:.2f} at M = 1, {:.2f} at 256", first.to_fp16.value,
+                       row.speed[3]->to_fp16.value);
+  }
+
+  void claims() {
+    std::string heading;
+    std::array<int, 3> totals{};
+    const std::vector<JudgedClaim> judged = r_.claims();
+    for (const auto& [claim, verdict] : judged) {
+      const std::string here = claim->row + " · " + claim->cell + written_cell(*claim);
+      if (here != heading) {
+        heading = here;
+        line();
+        line("  " + terminal_.styled(Style::kBold, heading));
+      }
+      ++totals[static_cast<std::size_t>(verdict.outcome)];
+      claim_lines(*claim, verdict);
+    }
+    line();
+    line(terminal_.styled(
+        Style::kBold, fmt::format("{} claims: {} held, {} did not hold here, {} not measured here",
+                                  judged.size(), totals[0], totals[1], totals[2])));
+  }
+
+  /// ": stable baseline", the words of the cell that a claim is about.
+  std::string written_cell(const Claim& claim) const {
+    for (const PlanRow& row : r_.plan.rows) {
+      if (row.config != claim.row) continue;
+      if (claim.cell == "Description") return ": " + row.description;
+      if (claim.cell == "Expected benefit") return ": " + row.benefit;
+      if (claim.cell == "Main risk") return ": " + row.risk;
+    }
+    return "";
+  }
+
+  void claim_lines(const Claim& claim, const Verdict& verdict) {
+    constexpr std::array<Style, 3> kStyles = {Style::kGreen, Style::kYellow, Style::kDim};
+    const Style style = kStyles[static_cast<std::size_t>(verdict.outcome)];
+    std::string found = verdict.reason;
+    const auto& measured = r_.measurements.at(claim.measure);
+    if (verdict.outcome != Outcome::kNotMeasured) {
+      const auto& m = std::get<Measurement>(measured);
+      found = with_interval(m.interval) + (m.unit.empty() ? "" : " " + m.unit);
+    }
+    line(fmt::format("    {} {}  {}, claimed {}",
+                     terminal_.styled(style, padded(outcome_name(verdict.outcome), 17)), claim.id,
+                     found, claim.holds.text));
+    line("      " + wrapped(claim.says, width_, 6));
+  }
+
+  const Results& r_;
+  const Terminal& terminal_;
+  std::int64_t width_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string report(const Results& results, const Terminal& terminal) {
+  return Report(results, terminal).text();
+}
+
+}  // namespace qlab

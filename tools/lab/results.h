@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Results: everything one run of `lab compare` measured, for the report and the JSON file alike.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lab/memory.h"
+#include "lab/plan.h"
+#include "lab/quality.h"
+#include "lab/speed.h"
+#include "lab/verdict.h"
+
+namespace qlab {
+
+/// Where and how the run took place.
+struct Circumstances {
+  std::string date;  ///< ISO 8601, UTC
+  std::string cpu;
+  int threads;
+  Isa isa;            ///< highest level that kernels could take
+  bool isa_forced;    ///< below what the processor has
+  std::string model;  ///< as named on the command line, or "the lab's own"
+  std::int64_t parameters;
+  std::string inputs;  ///< hash of the model's weights and of the documents
+  bool quick;
+  std::uint64_t seed;
+  double budget_gib;
+};
+
+/// One row of the written table with its numbers.
+struct TableRow {
+  const PlanRow* written;
+  const QualityRow* quality;
+  const MemoryRow* memory;
+  std::vector<const SpeedRow*> speed;  ///< its linear layers, or decode attention for the KV row
+};
+
+struct JudgedClaim {
+  const Claim* claim;
+  Verdict verdict;
+};
+
+struct Results {
+  Circumstances circumstances;
+  Plan plan;
+  Quality quality;
+  Speed speed;
+  std::vector<MemoryRow> memory;
+  Measurements measurements;
+
+  std::vector<TableRow> table() const;
+  std::vector<JudgedClaim> claims() const;
+};
+
+/// Name of the processor and today's date.
+std::string cpu_name();
+std::string utc_now();
+
+/// The whole report as text for a terminal.
+std::string report(const Results& results, const Terminal& terminal);
+
+/// The same as JSON; docs/compare_json.md describes it.
+std::string to_json(const Results& results);
+
+/// Version of the JSON; rises when a reader of the old one would fail or be misled.
+inline constexpr int kJsonSchemaVersion = 1;
+
+}  // namespace qlab

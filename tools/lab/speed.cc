@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Times the problems and turns times into ratios, shares of the roofline, and measurements.
+#include "lab/speed.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "lab/memory.h"
+#include "lab/timed_problems.h"
+#include "support/roofline.h"
+
+namespace qlab {
+namespace {
+
+using test::flush_caches;
+using test::fma_flops_per_second;
+using test::read_bytes_per_second;
+
+constexpr std::array<std::int64_t, 4> kTokens = {1, 4, 16, 256};
+constexpr std::int64_t kColdUpTo = 16;  // more rows read weights that the cache may well hold
+constexpr std::int64_t kContext = 4096;
+constexpr double kLongCall = 0.08;  // seconds; above it only a part of the columns is computed
+constexpr double kLeastMargin = 0.02;
+
+/// Collects rows; knows the rates and the names.
+class Collector {
+ public:
+  Collector(Speed& speed, std::uint64_t seed) : speed_(speed), seed_(seed) {}
+
+  /// Adds a row for every candidate but the second FP16, whose distance from the first becomes the
+  /// margin.
+  void add(const std::string& operation, const std::vector<Candidate>& candidates,
+           const Times& times) {
+    const Interval again = time_ratio(times[1], times[0], seed_);
+    speed_.margin = std::max(speed_.margin, 2 * std::abs(again.value - 1));
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (i == 1) continue;
+      const Candidate& candidate = candidates[i];
+      const Interval seconds = median_interval(times[i], seed_);
+      speed_.rows.push_back({.operation = operation,
+                             .name = candidate.name,
+                             .path = candidate.path,
+                             .cost = candidate.cost,
+                             .seconds = seconds,
+                             .to_fp16 = time_ratio(times[i], times[0], seed_),
+                             .read_bandwidth_share = 0,
+                             .fma_peak_share = 0,
+                             .rounds = std::ssize(times[i])});
+    }
+  }
+
+ private:
+  Speed& speed_;
+  std::uint64_t seed_;
+};
+
+double seconds_of(const std::function<void()>& call) {
+  const auto start = std::chrono::steady_clock::now();
+  call();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// All N columns, or as many as the slowest candidate computes in kLongCall: a slow path must not
+/// take minutes. Only for M above kColdUpTo, where time is proportional to the columns.
+std::int64_t timed_columns(LinearProblem& problem, std::int64_t M, std::int64_t N,
+                           const Machine& machine) {
+  constexpr std::int64_t kProbe = 64;
+  if (M <= kColdUpTo) return N;
+  double slowest = 0;
+  for (const Candidate& candidate : problem.candidates(M, kProbe, false, machine)) {
+    slowest = std::max(slowest, seconds_of(candidate.run));
+  }
+  const auto columns = static_cast<std::int64_t>(kLongCall / slowest) * kProbe;
+  return std::clamp(columns, 2 * kProbe, N);
+}
+
+void shares(Speed& speed) {
+  for (SpeedRow& row : speed.rows) {
+    row.read_bandwidth_share =
+        static_cast<double>(row.cost.bytes) / row.seconds.value / speed.read_bytes_per_second;
+    row.fma_peak_share =
+        static_cast<double>(row.cost.flops) / row.seconds.value / speed.fma_flops_per_second;
+  }
+}
+
+/// value / row's time for its whole interval: a short time is a large share.
+Interval per_time(const SpeedRow& row, double amount) {
+  return {amount / row.seconds.value, amount / row.seconds.high, amount / row.seconds.low};
+}
+
+void add_measurements(const Speed& speed, const std::string& first_layer,
+                      Measurements& measurements) {
+  const SpeedRow* fp16_m1 = nullptr;
+  for (const SpeedRow& row : speed.rows) {
+    if (row.operation.starts_with("decode attention")) {
+      measurements[fmt::format("attention_time({}) / attention_time(fp16)", row.name)] =
+          Measurement{row.to_fp16, speed.margin, ""};
+      continue;
+    }
+    if (!row.operation.starts_with(first_layer)) continue;  // claims are about one layer
+    const std::string m = row.operation.substr(row.operation.rfind("M = ") + 4);
+    measurements[fmt::format("time({}, M={}) / time(fp16, M={})", row.name, m, m)] =
+        Measurement{row.to_fp16, speed.margin, ""};
+    const Interval of_read = per_time(
+        row, static_cast<double>(row.cost.bytes) / speed.read_bytes_per_second);
+    const Interval of_fma =
+        per_time(row, static_cast<double>(row.cost.flops) / speed.fma_flops_per_second);
+    measurements[fmt::format("read_bandwidth_share({}, M={})", row.name, m)] =
+        Measurement{of_read, speed.margin, ""};
+    measurements[fmt::format("fma_peak_share({}, M={})", row.name, m)] =
+        Measurement{of_fma, speed.margin, ""};
+    if (row.name == "fp16" && m == "1") fp16_m1 = &row;
+    if (row.name == "fp16" && m == "256" && fp16_m1 != nullptr) {
+      // The two were not timed in the same rounds: the extremes of both intervals bound the ratio.
+      const Interval one = per_time(
+          *fp16_m1, static_cast<double>(fp16_m1->cost.flops) / speed.fma_flops_per_second);
+      measurements["fma_peak_share(fp16, M=256) / fma_peak_share(fp16, M=1)"] =
+          Measurement{{of_fma.value / one.value, of_fma.low / one.high, of_fma.high / one.low},
+                      speed.margin,
+                      ""};
+    }
+  }
+}
+
+}  // namespace
+
+double speed_work(bool quick) { return quick ? 8 : 45; }
+
+Speed measure_speed(bool quick, std::uint64_t seed, const Machine& machine, Progress& progress,
+                    double done, double unit, Measurements& measurements) {
+  const LlamaConfig big = llama2_7b();
+  struct Layer {
+    std::string name;
+    std::int64_t N, K;
+  };
+  std::vector<Layer> layers = {{"attention projection", big.hidden_size, big.hidden_size}};
+  if (!quick) layers.push_back({"MLP projection", big.intermediate_size, big.hidden_size});
+
+  Speed speed{.read_bytes_per_second = read_bytes_per_second(machine.threads),
+              .fma_flops_per_second = fma_flops_per_second(machine.threads),
+              .margin = kLeastMargin,
+              .rows = {}};
+  Collector collector(speed, seed);
+  const double share = speed_work(quick) * unit /
+                       static_cast<double>(layers.size() * kTokens.size() + 1);
+  const Pace pace{.min_rounds = quick ? 7 : 21,
+                  .max_rounds = quick ? 21 : 63,
+                  .seconds = quick ? 1.0 : 4.0,
+                  .cold = true};
+  for (const Layer& layer : layers) {
+    progress.show(done, fmt::format("speed: making the {} of a 7B model", layer.name));
+    LinearProblem problem(layer.N, layer.K, seed, machine);
+    for (const std::int64_t M : kTokens) {
+      progress.show(done, fmt::format("speed of the {}, M = {}", layer.name, M));
+      const std::int64_t columns = timed_columns(problem, M, layer.N, machine);
+      Pace this_pace = pace;
+      this_pace.cold = M <= kColdUpTo;
+      const auto candidates = problem.candidates(M, columns, /*fallback=*/M == 1, machine);
+      const std::string part = columns < layer.N ? fmt::format("{} of ", columns) : "";
+      collector.add(fmt::format("{} {}{}×{}, M = {}", layer.name, part, layer.N, layer.K, M),
+                    candidates, interleaved(candidates, this_pace, seed, flush_caches));
+      done += share;
+    }
+  }
+  progress.show(done, "speed of decode attention");
+  AttentionProblem attention(big.n_heads, big.n_kv_heads, big.head_dim, kContext, seed);
+  const auto candidates = attention.candidates(/*fallback=*/true, machine);
+  collector.add(fmt::format("decode attention, {} heads, {} tokens", big.n_heads, kContext),
+                candidates, interleaved(candidates, pace, seed, flush_caches));
+
+  // The machine may have been slower when it was asked first: the better reading is the ceiling.
+  speed.read_bytes_per_second =
+      std::max(speed.read_bytes_per_second, read_bytes_per_second(machine.threads));
+  speed.fma_flops_per_second =
+      std::max(speed.fma_flops_per_second, fma_flops_per_second(machine.threads));
+  shares(speed);
+  add_measurements(speed, layers[0].name, measurements);
+  return speed;
+}
+
+}  // namespace qlab

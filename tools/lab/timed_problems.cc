@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Builds the operands once; a candidate is a call of the public operation on them.
+#include "lab/timed_problems.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <stdexcept>
+
+#include "01_fp16_baseline/fp16_gemm.h"
+#include "02_int8_calibration/quantize_rows.h"
+#include "02_int8_calibration/w8a8_gemm.h"
+#include "03_int4_weight_only/w4a16_gemm.h"
+#include "04_kv_cache/attention_decode.h"
+#include "common/random.h"
+
+namespace qlab {
+namespace {
+
+constexpr std::int64_t kMaxM = 256;
+constexpr std::int64_t kGroupSize = 128;
+constexpr std::int64_t kCheckedColumns = 4;
+
+Matrix<float> random_matrix(std::int64_t rows, std::int64_t cols, double size, Random& random) {
+  Matrix<float> matrix(rows, cols);
+  for (std::int64_t i = 0; i < rows * cols; ++i) {
+    matrix.data()[i] = static_cast<float>(random.uniform(-size, size));
+  }
+  return matrix;
+}
+
+Matrix<half_t> to_half(const Matrix<float>& from) {
+  Matrix<half_t> to(from.rows(), from.cols());
+  for (std::int64_t i = 0; i < from.rows() * from.cols(); ++i) {
+    to.data()[i] = from_float<half_t>(from.data()[i]);
+  }
+  return to;
+}
+
+/// The first outputs of row 0 lie within `allowed` of what the oracle says.
+void check_outputs(const std::string& name, const Matrix<float>& y, const Matrix<double>& value,
+                   const Matrix<double>& allowed) {
+  for (std::int64_t i = 0; i < value.cols(); ++i) {
+    const double error = std::abs(double{y(0, i)} - value(0, i));
+    if (!(error <= allowed(0, i))) {
+      throw std::logic_error(fmt::format("{}: output {} is {}, the oracle says {} ± {:.2g}; the time "
+                                         "of a wrong result means nothing",
+                                         name, i, y(0, i), value(0, i), allowed(0, i)));
+    }
+  }
+}
+
+}  // namespace
+
+struct LinearProblem::Operands {
+  Operands(std::int64_t N, std::int64_t K, Random& random, const Machine& machine)
+      : x(random_matrix(kMaxM, K, 1, random)),
+        x_half(to_half(x)),
+        x_codes(kMaxM, K),
+        x_scale(1, kMaxM),
+        w_half(N, K),
+        w_codes(N, K),
+        w_scale(1, N),
+        y(kMaxM, N),
+        int4(0, K, kGroupSize) {
+    const Matrix<float> w = random_matrix(N, K, 0.05, random);
+    w_half = to_half(w);
+    quantize_rows(w.view(), Granularity::kPerRow, w_codes.view(), w_scale.data(), machine);
+    int4 = quantize_int4_rtn(w.view(), kGroupSize);
+  }
+
+  Int8Rows int8_weights(std::int64_t columns) const {
+    return {w_codes.view().rows_from(0, columns), w_scale.data()};
+  }
+  Int4Weights int4_weights(std::int64_t columns) const {
+    const Int4Weights all = int4.view();
+    return {all.K, all.group_size, all.qweight.rows_from(0, columns),
+            all.scale.rows_from(0, columns), all.zero_point.rows_from(0, columns)};
+  }
+  MatrixView<float> output(std::int64_t M, std::int64_t columns) {
+    return {y.data(), M, columns, y.cols()};
+  }
+  MatrixView<const half_t> half_input(std::int64_t M) const { return x_half.view().rows_from(0, M); }
+  Int8Rows int8_input(std::int64_t M) const {
+    return {x_codes.view().rows_from(0, M), x_scale.data()};
+  }
+
+  Matrix<float> x;               // [kMaxM, K]
+  Matrix<half_t> x_half;         // [kMaxM, K]
+  Matrix<std::int8_t> x_codes;   // [kMaxM, K]
+  Matrix<float> x_scale;         // [1, kMaxM]
+  Matrix<half_t> w_half;         // [N, K]
+  Matrix<std::int8_t> w_codes;   // [N, K]
+  Matrix<float> w_scale;         // [1, N]
+  Matrix<float> y;               // [kMaxM, N]
+  Int4Matrix int4;               // [N, K]
+};
+
+LinearProblem::LinearProblem(std::int64_t N, std::int64_t K, std::uint64_t seed,
+                             const Machine& machine) {
+  Random random(seed);
+  operands_ = std::make_unique<Operands>(N, K, random, machine);
+}
+LinearProblem::~LinearProblem() = default;
+
+std::vector<Candidate> LinearProblem::candidates(std::int64_t M, std::int64_t columns,
+                                                 bool fallback, const Machine& machine) {
+  Operands& o = *operands_;
+  const std::int64_t K = o.x.cols();
+  const MatrixView<float> y = o.output(M, columns);
+  // Σ|x||w| of a dot product bounds its rounding: 2·√K·2⁻²⁴ for the sums, 2⁻²⁴ for the products.
+  const double sums_and_products = (2 * std::sqrt(static_cast<double>(K)) + 1) * 0x1p-24;
+  const auto scaled = [](Matrix<double> bound, double factor) {
+    for (std::int64_t i = 0; i < bound.cols(); ++i) bound(0, i) *= factor;
+    return bound;
+  };
+
+  const auto run_fp16 = [&o, M, columns, y, machine] {
+    fp16_gemm(o.half_input(M), o.w_half.view().rows_from(0, columns), y, machine);
+  };
+  const auto check_fp16 = [&o, run_fp16, sums_and_products, scaled] {
+    run_fp16();
+    Matrix<double> value(1, kCheckedColumns);
+    Matrix<double> abs_sum(1, kCheckedColumns);
+    fp16_gemm_ref(o.half_input(1), o.w_half.view().rows_from(0, kCheckedColumns), value.view(),
+                  abs_sum.view());
+    check_outputs("fp16", o.y, value, scaled(std::move(abs_sum), sums_and_products));
+  };
+  const auto run_int8 = [&o, M, columns, y, machine] {
+    quantize_rows(o.x.view().rows_from(0, M), Granularity::kPerRow,
+                  o.x_codes.view().rows_from(0, M), o.x_scale.data(), machine);
+    w8a8_gemm(o.int8_input(M), o.int8_weights(columns), y, machine);
+  };
+  const auto check_int8 = [&o, run_int8] {
+    run_int8();
+    Matrix<double> value(1, kCheckedColumns);
+    w8a8_gemm_ref(o.int8_input(1), o.int8_weights(kCheckedColumns), value.view());
+    Matrix<double> allowed(1, kCheckedColumns);
+    for (std::int64_t i = 0; i < kCheckedColumns; ++i) {
+      allowed(0, i) = 4 * 0x1p-24 * std::abs(value(0, i));
+    }
+    check_outputs("int8", o.y, value, allowed);
+  };
+  const auto run_int4 = [&o, M, columns, y](const Machine& on) {
+    w4a16_gemm(o.half_input(M), o.int4_weights(columns), y, on);
+  };
+  const auto check_int4 = [&o, run_int4, sums_and_products, scaled](const Machine& on) {
+    run_int4(on);
+    Matrix<double> value(1, kCheckedColumns);
+    Matrix<double> abs_sum(1, kCheckedColumns);
+    w4a16_gemm_ref(o.half_input(1), o.int4_weights(kCheckedColumns), value.view(), abs_sum.view());
+    check_outputs("int4_g128", o.y, value, scaled(std::move(abs_sum), sums_and_products));
+  };
+
+  const Isa fp16_path = best_rung(kFp16GemmRungs, machine.isa).needs;
+  const Isa int8_path = best_rung(kW8A8GemmRungs, machine.isa).needs;
+  const Isa int4_path = best_rung(kW4A16GemmRungs, machine.isa).needs;
+  const Cost fp16_cost = fp16_gemm_cost(M, columns, K);
+  const Cost int4_cost = w4a16_gemm_cost(M, columns, K, kGroupSize);
+  std::vector<Candidate> all = {
+      {"fp16", fp16_path, fp16_cost, run_fp16, check_fp16},
+      {"fp16 again", fp16_path, fp16_cost, run_fp16, check_fp16},
+      {"int8", int8_path, w8a8_gemm_cost(M, columns, K), run_int8, check_int8},
+      {"int4_g128", int4_path, int4_cost, [=] { run_int4(machine); }, [=] { check_int4(machine); }},
+  };
+  if (fallback) {
+    const Machine scalar{machine.threads, Isa::kScalar};
+    all.push_back({"int4_g128 on scalar", Isa::kScalar, int4_cost, [=] { run_int4(scalar); },
+                   [=] { check_int4(scalar); }});
+  }
+  return all;
+}
+
+struct AttentionProblem::Operands {
+  std::int64_t n_heads, length;
+  Matrix<float> q, out;  // [1, n_heads · head_dim]
+  std::map<KvFormat, KvCache> caches;
+};
+
+AttentionProblem::AttentionProblem(std::int64_t n_heads, std::int64_t n_kv_heads,
+                                   std::int64_t head_dim, std::int64_t length, std::uint64_t seed) {
+  Random random(seed);
+  operands_ = std::make_unique<Operands>(Operands{n_heads, length,
+                                                  random_matrix(1, n_heads * head_dim, 1, random),
+                                                  Matrix<float>(1, n_heads * head_dim),
+                                                  {}});
+  const Matrix<float> k = random_matrix(length, n_kv_heads * head_dim, 1, random);
+  const Matrix<float> v = random_matrix(length, n_kv_heads * head_dim, 1, random);
+  for (const KvFormat format : {KvFormat::kFp16, KvFormat::kInt8, KvFormat::kFp8E4m3}) {
+    KvCache cache(format, 1, n_kv_heads, head_dim, length);
+    cache.append(0, k.view(), v.view());
+    operands_->caches.emplace(format, std::move(cache));
+  }
+}
+AttentionProblem::~AttentionProblem() = default;
+
+std::vector<Candidate> AttentionProblem::candidates(bool fallback, const Machine& machine) {
+  Operands& o = *operands_;
+  const auto candidate = [&o](const std::string& name, KvFormat format, const Machine& on) {
+    const KvView view = o.caches.at(format).layer(0);
+    const auto run = [&o, view, on] { attention_decode(o.q.view(), view, o.out.view(), on); };
+    const auto check = [&o, view, run, name] {
+      run();
+      Matrix<double> value(1, o.out.cols());
+      Matrix<double> allowed(1, o.out.cols());
+      attention_decode_ref(o.q.view(), view, value.view(), allowed.view());
+      check_outputs(name, o.out, value, allowed);
+    };
+    return Candidate{name, best_rung(kAttentionDecodeRungs, on.isa).needs,
+                     attention_decode_cost(format, 1, o.n_heads, view.n_kv_heads, view.head_dim,
+                                           o.length),
+                     run, check};
+  };
+  std::vector<Candidate> all = {candidate("fp16", KvFormat::kFp16, machine),
+                                candidate("fp16 again", KvFormat::kFp16, machine),
+                                candidate("kv_int8", KvFormat::kInt8, machine),
+                                candidate("kv_fp8", KvFormat::kFp8E4m3, machine)};
+  if (fallback) {
+    all.push_back(candidate("kv_int8 on scalar", KvFormat::kInt8, {machine.threads, Isa::kScalar}));
+  }
+  return all;
+}
+
+}  // namespace qlab

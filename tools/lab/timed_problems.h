@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The problems that `lab compare` times: a linear layer and decode attention, in every format.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/isa.h"
+#include "lab/interleaved.h"
+
+namespace qlab {
+
+/// A linear layer [N, K] with its weights in FP16, INT8 and INT4.
+class LinearProblem {
+ public:
+  LinearProblem(std::int64_t N, std::int64_t K, std::uint64_t seed, const Machine& machine);
+  ~LinearProblem();
+
+  /// FP16 twice (the second one tells how much a kernel differs from itself), INT8 with its
+  /// activations quantized inside the call, INT4; with `fallback`, INT4 on the portable path too.
+  /// `columns` of the N output channels are computed. The problem must outlive the candidates.
+  std::vector<Candidate> candidates(std::int64_t M, std::int64_t columns, bool fallback,
+                                    const Machine& machine);
+
+ private:
+  struct Operands;
+  std::unique_ptr<Operands> operands_;
+};
+
+/// Decode attention of one token over `length` cached ones, in every cache format.
+class AttentionProblem {
+ public:
+  AttentionProblem(std::int64_t n_heads, std::int64_t n_kv_heads, std::int64_t head_dim,
+                   std::int64_t length, std::uint64_t seed);
+  ~AttentionProblem();
+
+  /// FP16 twice, INT8, FP8; with `fallback`, INT8 on the portable path too.
+  std::vector<Candidate> candidates(bool fallback, const Machine& machine);
+
+ private:
+  struct Operands;
+  std::unique_ptr<Operands> operands_;
+};
+
+}  // namespace qlab
