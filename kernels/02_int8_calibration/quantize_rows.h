@@ -43,8 +43,8 @@ constexpr Cost quantize_rows_cost(std::int64_t rows, std::int64_t K) {
   return {.bytes = 4 * rows * K + rows * K + 4 * rows, .flops = 3 * rows * K};
 }
 
-/// The scale of values up to `absmax` in magnitude. An absmax that is not finite gives a scale that is
-/// not finite.
+/// The scale of values up to `absmax` in magnitude. An absmax that is not finite gives a scale that
+/// is not finite.
 ///
 /// It stays at or above the smallest normal float: a subnormal scale has too few bits, so that
 /// absmax / scale could pass 127 by half, and one that underflows to 0 would divide 0 by 0. Under
@@ -53,8 +53,8 @@ inline float int8_scale(float absmax) {
   return absmax == 0 ? 1.0F : std::max(absmax / 127, std::numeric_limits<float>::min());
 }
 
-/// The oracle: tries every code and keeps the one nearest to the FP32 quotient. Codes and scales agree
-/// exactly.
+/// The oracle: tries every code and keeps the one nearest to the FP32 quotient. Codes and scales
+/// agree exactly.
 void quantize_rows_ref(MatrixView<const float> x, Granularity granularity,
                        MatrixView<std::int8_t> codes, float* scale);
 

@@ -40,8 +40,8 @@ constexpr Cost w8a8_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
   return {.bytes = N * K + 4 * N + M * K + 4 * M + 4 * M * N, .flops = 2 * M * N * K};
 }
 
-/// The oracle: int64 sums, the epilogue in double. Tolerance: 4 · 2⁻²⁴ · |value|; 0 where the scales
-/// are powers of two and the sum is below 2²⁴.
+/// The oracle: int64 sums, the epilogue in double. Tolerance: 4 · 2⁻²⁴ · |value|; 0 where the
+/// scales are powers of two and the sum is below 2²⁴.
 void w8a8_gemm_ref(const Int8Rows& X, const Int8Rows& W, MatrixView<double> value);
 
 // The ladder. A rung splits the columns of Y among the threads.

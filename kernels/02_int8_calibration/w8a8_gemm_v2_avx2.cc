@@ -2,8 +2,8 @@
 /// \file
 /// w8a8_gemm, rung 2: a tile of sums in registers.
 ///
-/// Idea    codes widened to int16 meet in vpmaddwd, exactly, 16 at a time; a tile of rows of X and rows
-///         of W uses each widened code several times
+/// Idea    codes widened to int16 meet in vpmaddwd, exactly, 16 at a time; a tile of rows of X and
+///         rows of W uses each widened code several times
 /// Before  rung 1 multiplies one pair of codes at a time and loads both for it
 /// Needs   avx2
 #include <algorithm>
@@ -67,8 +67,8 @@ QLAB_AVX2 void widen_rows(MatrixView<const std::int8_t> x, Tile& tile) {
   }
 }
 
-/// sum[m][n] += the products of the next `count` ≤ 16 codes. A pair of products is at most 2 · 128²:
-/// no rounding, no saturation.
+/// sum[m][n] += the products of the next `count` ≤ 16 codes. A pair of products is at most 2 ·
+/// 128²: no rounding, no saturation.
 template <int M, int N>
 [[gnu::always_inline]] QLAB_AVX2 inline void add_products(const Tile& x,
                                                           MatrixView<const std::int8_t> w,
@@ -122,8 +122,8 @@ QLAB_AVX2 void add_rows(const Tile& x, MatrixView<const std::int8_t> w,
   for (; n < N; ++n) add_tile<M, 1>(x, w.rows_from(n, 1), columns(totals, n, 1));
 }
 
-/// totals = X · Wᵀ, all of K. A tile of X stays in the first cache while it meets every row of W; the
-/// block of W waits in the second for the next tile.
+/// totals = X · Wᵀ, all of K. A tile of X stays in the first cache while it meets every row of W;
+/// the block of W waits in the second for the next tile.
 void multiply(MatrixView<const std::int8_t> X, MatrixView<const std::int8_t> W,
               MatrixView<std::int32_t> totals) {
   Tile x;

@@ -6,7 +6,7 @@
 /// Bytes moved  read 2 · n_kv_heads · length · kv_row_bytes, Q and the output beside it
 /// FLOPs        4 · M · n_heads · head_dim · length
 /// Teaches      online softmax; a scale a token is applied to a score, not to head_dim values
-/// Leaves out   splitting one head's context over threads (attention_decode_split); pages (paged_kv)
+/// Leaves out   splitting a head's context over threads (attention_decode_split); pages (paged_kv)
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,9 @@ constexpr Cost attention_decode_cost(KvFormat format, std::int64_t M, std::int64
 }
 
 /// The oracle: two passes in double over the cache as stored. `tolerance` is that of one output:
-/// (2·max δ + (2·√L + 4)·2⁻²⁴)·Σ pₜ·|vₜ| with δₜ = 2·√head_dim·2⁻²⁴·Σ|q·kₜ| / √head_dim, L the
-/// tokens seen (two roundings of 2⁻²⁴ in each of exp and its argument are in the 4).
+/// (2·max δ + (2·√L + 4)·2⁻²⁴)·Σ pₜ·|vₜ| + 2⁻¹²⁶·Σ|vₜ| with δₜ = 2·√head_dim·2⁻²⁴·Σ|q·kₜ| /
+/// √head_dim, L the tokens seen (two roundings of 2⁻²⁴ in each of exp and its argument are in the
+/// 4; a weight under FP32's normal numbers may become 0, hence the last term).
 void attention_decode_ref(MatrixView<const float> Q, const KvView& kv, MatrixView<double> value,
                           MatrixView<double> tolerance);
 

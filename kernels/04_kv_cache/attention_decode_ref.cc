@@ -70,15 +70,19 @@ void attention_decode_ref(MatrixView<const float> Q, const KvView& kv, MatrixVie
       for (std::int64_t d = 0; d < kv.head_dim; ++d) {
         double sum = 0;
         double abs_sum = 0;
+        double abs_v = 0;
         for (std::int64_t t = 0; t < tokens; ++t) {
-          const double v = w.p[static_cast<std::size_t>(t)] * cached(kv, kv.v, kv_head, t, d);
-          sum += v;
-          abs_sum += std::fabs(v);
+          const double p = w.p[static_cast<std::size_t>(t)];
+          const double v = cached(kv, kv.v, kv_head, t, d);
+          sum += p * v;
+          abs_sum += p * std::fabs(v);
+          abs_v += std::fabs(v);
         }
         value(m, first + d) = sum;
         tolerance(m, first + d) =
             (2 * w.score_tolerance + (2 * std::sqrt(static_cast<double>(tokens)) + 4) * 0x1p-24) *
-            abs_sum;
+                abs_sum +
+            0x1p-126 * abs_v;
       }
     }
   }

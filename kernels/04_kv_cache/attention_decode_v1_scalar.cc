@@ -2,7 +2,7 @@
 /// \file
 /// attention_decode, rung 1: the online softmax, one token after the other.
 ///
-/// Idea    one pass over the cache: a larger score than all before it rescales what is summed so far
+/// Idea    one pass over the cache: a score larger than all before it rescales the sums so far
 /// Before  nothing
 /// Needs   nothing
 #include <algorithm>

@@ -58,8 +58,8 @@ struct Row {
   float sum = 0;  // Σ exp(score - largest)
 };
 
-/// Brings `count` codes into the second cache. A block is K, then V: two short streams, at whose turns
-/// the processor's own prefetch would start anew. The first cache is too small for both.
+/// Brings `count` codes into the second cache. A block is K, then V: two short streams, at whose
+/// turns the processor's own prefetch would start anew. The first cache is too small for both.
 template <class Code>
 QLAB_AVX2 inline void prefetch(const Code* codes, std::int64_t count) {
   const auto* bytes = reinterpret_cast<const char*>(codes);

@@ -25,8 +25,8 @@ std::int64_t code_bytes(KvFormat format) {
   return 0;
 }
 
-/// The least magnitude that a format cannot hold: 65520 is the least that rounds to FP16's infinity,
-/// for a value or for a scale of a 127th.
+/// The least magnitude that a format cannot hold: 65520 is the least that rounds to FP16's
+/// infinity, for a value or for a scale of a 127th.
 float too_large(KvFormat format) {
   if (format == KvFormat::kFp16) return 65520;
   if (format == KvFormat::kInt8) return 127.0F * 65520;

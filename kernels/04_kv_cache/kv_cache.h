@@ -73,9 +73,9 @@ struct KvView {
 
 /// All layers of one sequence.
 ///
-/// kInt8: scale = FP16(max |x| / 127) of one token and head, code = nearest(x / scale) in -127 … 127,
-/// ties to even, with the scale as stored. Zeros get scale 1. No scale is under 2⁻²⁴, FP16's least:
-/// there a scale rounds coarsely and a value may be clipped, by at most 127 · 2⁻²⁵ = 3.8e-6.
+/// kInt8: scale = FP16(max |x| / 127) of one token and head, code = nearest(x / scale) in -127 …
+/// 127, ties to even, with the scale as stored. Zeros get scale 1. No scale is under 2⁻²⁴, FP16's
+/// least: there a scale rounds coarsely and a value may be clipped, by at most 127 · 2⁻²⁵ = 3.8e-6.
 class KvCache {
  public:
   /// \throws ContractError when a side is under 1.
@@ -85,8 +85,8 @@ class KvCache {
   /// Writes the next tokens of one layer: k and v are [tokens, n_kv_heads · head_dim]. Earlier
   /// tokens keep their bytes.
   /// \throws ContractError when a shape does not fit, the capacity is exceeded, or naming the first
-  ///         value that is not finite or too large: from 65520 on for kFp16, from 127 · 65520 on for
-  ///         kInt8 (both round to infinity). Nothing is written then.
+  ///         value that is not finite or too large: from 65520 on for kFp16, from 127 · 65520 on
+  ///         for kInt8 (both round to infinity). Nothing is written then.
   void append(std::int64_t layer, MatrixView<const float> k, MatrixView<const float> v);
 
   KvView layer(std::int64_t layer) const;

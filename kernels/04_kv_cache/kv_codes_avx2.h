@@ -26,7 +26,7 @@ QLAB_AVX2 inline __m256 widen(const std::int8_t* codes) {
       _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes))));
 }
 // E4M3 in the layout of FP16, sign extended first so that one shift moves sign and magnitude:
-//   s eeee mmm → s 0eeee mmm0000000, which is 2⁻⁸ of the value (bias 15 for 7), subnormals included.
+//   s eeee mmm → s 0eeee mmm0000000, 2⁻⁸ of the value (bias 15 for 7), subnormals included.
 QLAB_AVX2 inline __m256 widen(const fp8_e4m3_t* codes) {
   const __m128i extended =
       _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));

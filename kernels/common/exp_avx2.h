@@ -10,12 +10,12 @@
 
 namespace qlab {
 
-/// e^x for x ≤ 88, within 2 units in the last place; exactly 1 at 0, 0 below ln(2⁻¹²⁶) = -87.3 and at
-/// -infinity. NaN stays NaN.
+/// e^x for x ≤ 88, within 2 units in the last place; exactly 1 at 0, 0 below ln(2⁻¹²⁶) = -87.3 and
+/// at -infinity. NaN stays NaN.
 ///
-/// x = n · ln 2 + r with n whole and |r| ≤ ln 2 / 2, so e^x = 2ⁿ · e^r. The Taylor series of e^r up to
-/// r⁷ / 7! leaves at most 0.347⁸ / 8! = 5.2e-9, a tenth of a unit; the rest of the bound is rounding:
-/// half a unit in the last step, and as much again in r and in the steps before, which r < 1 shrinks.
+/// x = n · ln 2 + r with n whole and |r| ≤ ln 2 / 2, so e^x = 2ⁿ · e^r. The Taylor series of e^r up
+/// to r⁷ / 7! leaves at most 0.347⁸ / 8! = 5.2e-9, a tenth of a unit of 2⁻²⁴. Rounding adds half a
+/// unit in the last step, and under one in r and in the steps before, whose errors r shrinks.
 QLAB_AVX2 inline __m256 exp_avx2(__m256 x) {
   const __m256 least = _mm256_set1_ps(-87.33654F);
   const __m256 clamped = _mm256_max_ps(least, x);  // gives x, the second operand, if that is NaN

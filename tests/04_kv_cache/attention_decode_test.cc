@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Tests of attention_decode: every rung in every format of the cache.
+#include "04_kv_cache/attention_decode.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "04_kv_cache/attention_problem.h"
+#include "common/exp_avx2.h"
+#include "support/seed.h"
+
+namespace qlab::test {
+namespace {
+
+class AttentionDecode : public testing::TestWithParam<Rung<AttentionRun>> {
+ protected:
+  void SetUp() override {
+    if (GetParam().needs > best_isa()) {
+      GTEST_SKIP() << "needs " << isa_name(GetParam().needs) << ", this processor has "
+                   << isa_name(best_isa());
+    }
+  }
+};
+INSTANTIATE_TEST_SUITE_P(, AttentionDecode, testing::ValuesIn(kAttentionDecodeRungs),
+                         [](const auto& rung) { return std::string(rung.param.name); });
+
+/// Around blocks of 64 tokens, tiles of 4 tokens and 2 rows, tasks of 32 rows, vectors of 8.
+constexpr AttentionShape kShapes[] = {
+    {1, 1, 1, 1, 1},   {1, 2, 1, 8, 3},    {1, 4, 2, 64, 200}, {2, 3, 3, 72, 65},
+    {7, 6, 2, 13, 70}, {70, 4, 2, 64, 70}, {3, 8, 1, 20, 130}, {40, 2, 2, 128, 129},
+    {1, 40, 1, 9, 64}, {33, 1, 1, 7, 127}, {5, 5, 5, 31, 63},  {1, 8, 4, 100, 1025},
+};
+
+TEST_P(AttentionDecode, MatchesTheOracle) {
+  const TestSeed seed;
+  Random random(seed);
+  const struct {
+    Values q, k, v;
+    const char* name;
+  } kinds[] = {
+      {Values::kNormal, Values::kNormal, Values::kLogUniform, "V of many sizes"},
+      {Values::kNormal, Values::kOutlierChannel, Values::kNormal, "scores up to ±100"},
+      {Values::kIntegers, Values::kLogUniform, Values::kTies, "K of many sizes"},
+      {Values::kSignedZeros, Values::kNormal, Values::kOutlierChannel, "flat scores"},
+  };
+  for (const KvFormat format : kKvFormats) {
+    for (const AttentionShape& shape : kShapes) {
+      for (const auto& kind : kinds) {
+        AttentionProblem problem(format, shape);
+        problem.fill_all(kind.q, kind.k, kind.v, random);
+        problem.store();
+        EXPECT_TRUE(problem.matches_oracle(GetParam().run))
+            << kv_format_name(format) << ", " << shape << ", " << kind.name;
+      }
+    }
+  }
+}
+
+TEST_P(AttentionDecode, PicksTheValueOfTheTokenThatOutscoresAllOthers) {
+  // Token t is 40 in channel t, a query 40 in that of the token it looks for: 1600 / √72 = 188
+  // above the rest, whose weights vanish, so the output is V to the last bit.
+  constexpr AttentionShape kShape{
+      .M = 70, .n_heads = 6, .n_kv_heads = 2, .head_dim = 72, .length = 72};
+  const auto token_of = [](std::int64_t m, std::int64_t h) { return (7 * m + 11 * h) % (m + 3); };
+  for (const KvFormat format : kKvFormats) {
+    AttentionProblem problem(format, kShape);
+    Random random(1);
+    problem.fill_all(Values::kIntegers, Values::kIntegers, Values::kIntegers, random);
+    for (std::int64_t t = 0; t < 72; ++t) {
+      for (std::int64_t c = 0; c < 2 * 72; ++c) problem.k.view()(t, c) = c % 72 == t ? 40 : 0;
+      for (const int c : {0, 72}) problem.v.view()(t, c) = 127;  // an INT8 scale of 1: V is exact
+    }
+    for (std::int64_t m = 0; m < kShape.M; ++m) {
+      for (std::int64_t c = 0; c < 6 * 72; ++c) {
+        problem.q.view()(m, c) = c % 72 == token_of(m, c / 72) ? 40 : 0;
+      }
+    }
+    problem.store();
+    const Guarded<float> out = problem.run(GetParam().run);
+    for (std::int64_t m = 0; m < kShape.M; ++m) {
+      for (std::int64_t c = 0; c < 6 * 72; ++c) {
+        if (c % 72 == 0) continue;  // FP8 holds no 127
+        const std::int64_t h = c / 72, kv_head = h / 3;
+        ASSERT_EQ(out.view()(m, c), problem.v.view()(token_of(m, h), kv_head * 72 + c % 72))
+            << kv_format_name(format) << ", query " << m << ", head " << h << ", channel "
+            << c % 72;
+      }
+    }
+  }
+}
+
+TEST_P(AttentionDecode, GivesTheOnlyTokensValueBack) {
+  const TestSeed seed;
+  Random random(seed);
+  for (const KvFormat format : kKvFormats) {
+    for (const std::int64_t head_dim : {1, 7, 8, 64, 100}) {
+      AttentionProblem problem(format, {1, 4, 2, head_dim, 1});
+      problem.fill_all(Values::kNormal, Values::kNormal, Values::kLogUniform, random);
+      problem.store();
+      Matrix<double> value(1, 4 * head_dim), unused(1, 4 * head_dim);
+      attention_decode_ref(problem.q.view(), problem.cache.layer(0), value.view(), unused.view());
+      EXPECT_TRUE(matches(problem.run(GetParam().run).view(), value.view(), exactly()))
+          << kv_format_name(format) << ", head_dim " << head_dim;
+    }
+  }
+}
+
+TEST_P(AttentionDecode, FindsALateMaximumInALongContext) {
+  // Scores climb to 100 at the last token but one: each block rescales all that was summed before.
+  const TestSeed seed;
+  Random random(seed);
+  for (const KvFormat format : kKvFormats) {
+    AttentionProblem problem(format, {1, 2, 1, 16, 4001});
+    problem.fill_all(Values::kSignedZeros, Values::kNormal, Values::kNormal, random);
+    for (const std::int64_t h : {0, 1}) problem.q.view()(0, 16 * h) = 4;  // score: 4 · k / √16
+    for (std::int64_t t = 0; t < 4001; ++t) {
+      problem.k.view()(t, 0) = t == 4000 ? -100 : static_cast<float>(t) / 40;
+    }
+    problem.store();
+    EXPECT_TRUE(problem.matches_oracle(GetParam().run)) << kv_format_name(format);
+  }
+}
+
+TEST_P(AttentionDecode, GivesAQueryTheSameBitsAloneAndInAPrompt) {
+  const TestSeed seed;
+  Random random(seed);
+  for (const KvFormat format : kKvFormats) {
+    const AttentionShape shape{
+        .M = 67, .n_heads = 3, .n_kv_heads = 3, .head_dim = 20, .length = 70};
+    AttentionProblem problem(format, shape);
+    problem.fill_all(Values::kNormal, Values::kNormal, Values::kNormal, random);
+    problem.store();
+    const Guarded<float> prompt = problem.run(GetParam().run);
+    for (std::int64_t m = 0; m < shape.M; ++m) {
+      KvView kv = problem.cache.layer(0);
+      kv.length = shape.length - shape.M + 1 + m;
+      float alone[60];
+      ThreadPool threads(1);
+      GetParam().run(problem.q.view().rows_from(m, 1), kv, {alone, 1, 60, 60}, threads);
+      ASSERT_EQ(std::memcmp(alone, prompt.view().row(m), sizeof alone), 0)
+          << kv_format_name(format) << ", query " << m;
+    }
+  }
+}
+
+TEST_P(AttentionDecode, SharesAKvHeadAsIfEachQueryHeadHadACopy) {
+  const TestSeed seed;
+  Random random(seed);
+  for (const KvFormat format : kKvFormats) {
+    AttentionProblem shared(format, {3, 6, 2, 24, 150}), copied(format, {3, 6, 6, 24, 150});
+    shared.fill_all(Values::kNormal, Values::kNormal, Values::kNormal, random);
+    for (std::int64_t c = 0; c < 6 * 24; ++c) {
+      const std::int64_t from = c / (3 * 24) * 24 + c % 24;  // heads 0 … 2 share KV head 0
+      for (std::int64_t m = 0; m < 3; ++m) copied.q.view()(m, c) = shared.q.view()(m, c);
+      for (std::int64_t t = 0; t < 150; ++t) {
+        copied.k.view()(t, c) = shared.k.view()(t, from);
+        copied.v.view()(t, c) = shared.v.view()(t, from);
+      }
+    }
+    shared.store();
+    copied.store();
+    EXPECT_TRUE(shared.run(GetParam().run).written_exactly(copied.run(GetParam().run, 1, 0x5A)))
+        << kv_format_name(format);
+  }
+}
+
+TEST_P(AttentionDecode, AppliesAnInt8ScaleToScoresAndWeightsOnly) {
+  // K twice as large and Q half as large give the same scores; V twice as large the output.
+  const TestSeed seed;
+  Random random(seed);
+  AttentionProblem one(KvFormat::kInt8, {2, 4, 2, 40, 90}), two(KvFormat::kInt8, {2, 4, 2, 40, 90});
+  one.fill_all(Values::kNormal, Values::kNormal, Values::kNormal, random);
+  for (std::int64_t c = 0; c < 4 * 40; ++c) {
+    for (std::int64_t m = 0; m < 2; ++m) two.q.view()(m, c) = one.q.view()(m, c) / 2;
+    for (std::int64_t t = 0; c < 2 * 40 && t < 90; ++t) {
+      two.k.view()(t, c) = 2 * one.k.view()(t, c);
+      two.v.view()(t, c) = 2 * one.v.view()(t, c);
+    }
+  }
+  one.store();
+  two.store();
+  const Guarded<float> out = one.run(GetParam().run), doubled = two.run(GetParam().run);
+  for (std::int64_t c = 0; c < 4 * 40; ++c) {
+    ASSERT_EQ(doubled.view()(1, c), 2 * out.view()(1, c)) << c;
+  }
+}
+
+template <class T>
+std::vector<T> read(std::istream& file, std::int64_t count) {
+  std::vector<T> values;
+  for (double value = 0; count > 0 && file >> value; --count) values.push_back(element<T>(value));
+  return values;
+}
+
+TEST_P(AttentionDecode, MatchesNumbersMadeElsewhere) {
+  std::ifstream file(QLAB_SOURCE_DIR "/tests/04_kv_cache/golden/online_softmax.txt");
+  std::string comment;
+  std::int64_t T = 0, D = 0;
+  ASSERT_TRUE(std::getline(file, comment) && file >> T >> D);
+  const auto q = read<float>(file, D);
+  const auto k = read<std::int8_t>(file, T * D), v = read<std::int8_t>(file, T * D);
+  const auto k_scale = read<half_t>(file, T), v_scale = read<half_t>(file, T);
+  const auto expected = read<double>(file, D);
+  ASSERT_TRUE(file) << "online_softmax.txt ends early";
+  const KvView kv{.format = KvFormat::kInt8,
+                  .n_kv_heads = 1,
+                  .head_dim = D,
+                  .capacity = T,
+                  .length = T,
+                  .k = {k.data(), k_scale.data()},
+                  .v = {v.data(), v_scale.data()}};
+  Matrix<double> value(1, D), tolerance(1, D);
+  Guarded<float> out(1, D);
+  ThreadPool threads(1);
+  GetParam().run({q.data(), 1, D, D}, kv, out.view(), threads);
+  attention_decode_ref({q.data(), 1, D, D}, kv, value.view(), tolerance.view());
+  EXPECT_TRUE(matches(out.view(), {expected.data(), 1, D, D},
+                      [&](std::int64_t r, std::int64_t c) { return tolerance(r, c); }));
+}
+
+TEST_P(AttentionDecode, WritesTheSameBitsWithEveryNumberOfThreadsAndNothingElse) {
+  for (const KvFormat format : kKvFormats) {
+    for (const AttentionShape& shape : kShapes) {
+      AttentionProblem problem(format, shape);
+      Random random(1);
+      problem.fill_all(Values::kNormal, Values::kNormal, Values::kNormal, random);
+      problem.store();
+      const Guarded<float> one = problem.run(GetParam().run);
+      for (const int threads : {1, 2, 3}) {
+        EXPECT_TRUE(one.written_exactly(problem.run(GetParam().run, threads, 0x5A)))
+            << kv_format_name(format) << ", " << shape << ", " << threads << " threads";
+      }
+    }
+  }
+}
+
+TEST_P(AttentionDecode, ReadsNothingOutsideItsInputs) {
+  for (const KvFormat format : kKvFormats) {
+    for (const AttentionShape& shape : kShapes) {
+      AttentionProblem problem(format, shape, /*spare=*/0);
+      Random random(1);
+      problem.fill_all(Values::kNormal, Values::kNormal, Values::kNormal, random);
+      problem.store();
+      if (format == KvFormat::kFp32) run_fenced<float>(GetParam().run, problem);
+      if (format == KvFormat::kFp16) run_fenced<half_t>(GetParam().run, problem);
+      if (format == KvFormat::kInt8) run_fenced<std::int8_t>(GetParam().run, problem);
+      if (format == KvFormat::kFp8E4m3) run_fenced<fp8_e4m3_t>(GetParam().run, problem);
+    }
+  }
+}
+
+TEST(AttentionDecodeCall, RefusesWhatDoesNotFit) {
+  using testing::HasSubstr;
+  using testing::ThrowsMessage;
+  ThreadPool threads(1);
+  const AttentionProblem empty(KvFormat::kFp16, {2, 4, 2, 8, 3});
+  AttentionProblem problem(KvFormat::kFp16, {2, 4, 2, 8, 3});
+  Random random(1);
+  problem.fill_all(Values::kNormal, Values::kNormal, Values::kNormal, random);
+  problem.store();
+  const auto call = [&](const KvCache& cache, std::int64_t q_cols, std::int64_t out_cols) {
+    const Matrix<float> q(2, q_cols);
+    Matrix<float> out(2, out_cols);
+    attention_decode(q.view(), cache.layer(0), out.view(), {threads});
+  };
+  EXPECT_NO_THROW(call(problem.cache, 4 * 8, 4 * 8));
+  EXPECT_THAT([&] { call(problem.cache, 3 * 8, 3 * 8); },
+              ThrowsMessage<ContractError>(
+                  HasSubstr("Q has 24 columns for 2 KV heads of head_dim 8; n_heads must be")));
+  EXPECT_THAT([&] { call(problem.cache, 33, 33); },
+              ThrowsMessage<ContractError>(HasSubstr("Q has 33 columns")));
+  EXPECT_THAT([&] { call(problem.cache, 0, 0); },
+              ThrowsMessage<ContractError>(HasSubstr("Q has 0 columns")));
+  EXPECT_THAT([&] { call(problem.cache, 32, 16); },
+              ThrowsMessage<ContractError>(HasSubstr("out is [2, 16], expected [2, 32]")));
+  EXPECT_THAT([&] { call(empty.cache, 32, 32); },
+              ThrowsMessage<ContractError>(
+                  HasSubstr("2 queries on a cache of length 0 and capacity 8; append")));
+}
+
+#if QLAB_X86
+QLAB_AVX2 float exp_of(float x) { return _mm256_cvtss_f32(exp_avx2(_mm256_set1_ps(x))); }
+
+TEST(ExpAvx2, ErrsByAtMostTwoUnitsInTheLastPlace) {
+  if (best_isa() < Isa::kAvx2) GTEST_SKIP() << "needs avx2";
+  for (std::int64_t i = -87'33600; i <= 88'00000; ++i) {
+    const float x = static_cast<float>(i) * 1e-5F;
+    const double expected = std::exp(double{x});
+    const double unit = std::ldexp(1.0, std::ilogb(expected) - 23);
+    ASSERT_TRUE(std::fabs(exp_of(x) - expected) <= 2 * unit) << x;
+  }
+}
+
+TEST(ExpAvx2, IsExactAtZeroAndZeroFarBelow) {
+  if (best_isa() < Isa::kAvx2) GTEST_SKIP() << "needs avx2";
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(exp_of(0.0F), 1);
+  EXPECT_EQ(exp_of(-0.0F), 1);
+  for (const float x : {-87.34F, -88.0F, -1e4F, -3e38F, -kInfinity}) EXPECT_EQ(exp_of(x), 0) << x;
+  EXPECT_TRUE(std::isnan(exp_of(std::numeric_limits<float>::quiet_NaN())));
+}
+#endif
+
+}  // namespace
+}  // namespace qlab::test
