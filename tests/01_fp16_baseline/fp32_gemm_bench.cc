@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Speed of the rungs of fp32_gemm on projections of a 7B model, from decode to a prompt.
+#include <benchmark/benchmark.h>
+
+#include <string>
+
+#include "01_fp16_baseline/fp32_gemm.h"
+#include "support/bench.h"
+#include "support/problems.h"
+
+namespace qlab::test {
+namespace {
+
+void bench_rung(benchmark::State& state, decltype(fp32_gemm_v1_scalar)* run, Isa needs) {
+  const std::int64_t M = state.range(0), N = state.range(1), K = state.range(2);
+  static ThreadPool threads(available_threads());
+  Random random(1);
+  Matrix<float> X(M, K), W(N, K), Y(M, N);
+  fill(X.view(), Values::kNormal, random);
+  fill(W.view(), Values::kNormal, random);
+  bench_call(state, needs, M <= 4 ? Cache::kCold : Cache::kWarm, fp32_gemm_cost(M, N, K), threads,
+             [&] { run(X.view(), W.view(), Y.view(), threads); });
+}
+
+}  // namespace
+}  // namespace qlab::test
+
+int main(int argc, char** argv) {
+  for (const auto& rung : qlab::kFp32GemmRungs) {
+    benchmark::RegisterBenchmark(("fp32_gemm/" + std::string(rung.name)).c_str(),
+                                 qlab::test::bench_rung, rung.run, rung.needs)
+        ->ArgNames({"M", "N", "K"})
+        ->ArgsProduct({{1, 4, 16, 256}, {4096}, {4096}})
+        ->ArgsProduct({{1, 256}, {11008}, {4096}})
+        ->Unit(benchmark::kMillisecond)
+        ->UseManualTime();
+  }
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}
