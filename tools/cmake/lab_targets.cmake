@@ -44,6 +44,10 @@ function(lab_gtest folder stem)
   target_link_libraries(${stem} PRIVATE lab_options lab_${folder} lab_support
     fmt::fmt GTest::gmock GTest::gtest_main)
   target_compile_definitions(${stem} PRIVATE QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  if(folder STREQUAL tools)  # these tests start the programs
+    get_property(programs GLOBAL PROPERTY LAB_PROGRAMS)
+    add_dependencies(${stem} ${programs})
+  endif()
   gtest_discover_tests(${stem} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
 endfunction()
@@ -75,12 +79,14 @@ function(lab_program name)
     QLAB_CTEST="${CMAKE_CTEST_COMMAND}")
   add_executable(${name} tools/${name}/main.cc)
   target_link_libraries(${name} PRIVATE lab_options lab_tools CLI11::CLI11)
+  set_property(GLOBAL APPEND PROPERTY LAB_PROGRAMS ${name})
 endfunction()
 
 # lab_tool(<name>): the program tools/<name>.cc, which needs nothing of the lab.
 function(lab_tool name)
   add_executable(${name} tools/${name}.cc)
   target_link_libraries(${name} PRIVATE lab_options)
+  set_property(GLOBAL APPEND PROPERTY LAB_PROGRAMS ${name})
 endfunction()
 
 # lab_bash_test(<folder> <stem>): the script tests/<folder>/<stem>.sh; it fails by its exit status.
