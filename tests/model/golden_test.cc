@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The tiny model against Transformers: logits of golden.json, and its greedy continuation.
+/// The tiny model against Transformers: logits of golden.json, and its greedy continuation. The suite
+/// has a small letter so that `ctest -R golden` finds it; with -V it prints the differences.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -67,7 +68,7 @@ Matrix<float> prefill(const Checkpoint& checkpoint, const Machine& machine) {
   return model.forward(golden.prompt, cache, machine);
 }
 
-TEST(Golden, AgreesWithTransformersWithinTheRoundingsOfFp32) {
+TEST(golden, AgreesWithTransformersWithinTheRoundingsOfFp32) {
   const Golden& golden = Golden::get();
   ThreadPool threads(2);
   const Matrix<float> logits = prefill(golden.checkpoint, {threads});
@@ -85,7 +86,7 @@ TEST(Golden, AgreesWithTransformersWithinTheRoundingsOfFp32) {
   EXPECT_TRUE(between <= 2 * golden.bound + kPrinted) << between << " > 2 · " << golden.bound;
 }
 
-TEST(Golden, HoldsOnEveryLevelOfInstructionsAndOneThread) {
+TEST(golden, HoldsOnEveryLevelOfInstructionsAndOneThread) {
   const Golden& golden = Golden::get();
   ThreadPool threads(1);
   for (const Isa isa : kAllIsas) {
@@ -96,7 +97,7 @@ TEST(Golden, HoldsOnEveryLevelOfInstructionsAndOneThread) {
   }
 }
 
-TEST(Golden, ContinuesGreedilyAsTransformersDoes) {
+TEST(golden, ContinuesGreedilyAsTransformersDoes) {
   const Golden& golden = Golden::get();
   ThreadPool threads(2);
   const Machine machine{threads};
@@ -111,7 +112,7 @@ TEST(Golden, ContinuesGreedilyAsTransformersDoes) {
   EXPECT_EQ(text, whole);
 }
 
-TEST(Golden, DecodesTokenByTokenWhatPrefillComputesAtOnce) {
+TEST(golden, DecodesTokenByTokenWhatPrefillComputesAtOnce) {
   const Golden& golden = Golden::get();
   ThreadPool threads(2);
   const Machine machine{threads};
@@ -128,7 +129,7 @@ TEST(Golden, DecodesTokenByTokenWhatPrefillComputesAtOnce) {
 }
 
 // The bound would be worthless if a wrong model stayed inside it.
-TEST(Golden, HasABoundThatSmallMistakesBreak) {
+TEST(golden, HasABoundThatSmallMistakesBreak) {
   ThreadPool threads(2);
   const Machine machine{threads};
   const Golden& golden = Golden::get();
@@ -142,7 +143,7 @@ TEST(Golden, HasABoundThatSmallMistakesBreak) {
   EXPECT_GT(distance([](Checkpoint& c) { c.layers[5].down_proj(0, 767) = 0; }), golden.bound);
 }
 
-TEST(Golden, KeepsItsBitsWhenOutliersArePlanted) {
+TEST(golden, KeepsItsBitsWhenOutliersArePlanted) {
   const Golden& golden = Golden::get();
   ThreadPool threads(2);
   Checkpoint planted = load_checkpoint(kTinyLm);
