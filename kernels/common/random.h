@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Random: a counter-based generator, the same numbers on every machine and standard library.
+/// Random: a counter-based generator, the same numbers on every machine and standard library (of
+/// normal(), the last bit is the mathematics library's).
 ///
 /// Source: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014
 /// (SplitMix64). std::normal_distribution differs between standard libraries, so it is not used.

@@ -15,7 +15,9 @@
 namespace qlab {
 namespace {
 
-constexpr int kSpins = 4000;  // a few microseconds: longer than the gap between two operations
+// 1 to 20 µs, by processor: the gap between two operations. Longer, and threads that wait take the
+// cores from those that work when there are more threads than cores.
+constexpr int kSpins = 400;
 
 void relax() {
 #if defined(__x86_64__)
@@ -25,8 +27,11 @@ void relax() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
-  QLAB_CHECK(threads >= 1, "ThreadPool: ", threads, " threads cannot do any work; ask for 1 or more");
+// Once the delegated constructor is done, the destructor runs even if this one throws: threads that
+// did start are stopped when the system refuses the next one.
+ThreadPool::ThreadPool(int threads) : ThreadPool() {
+  QLAB_CHECK(threads >= 1, "ThreadPool: ", threads,
+             " threads cannot do any work; ask for 1 or more");
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
 }
 

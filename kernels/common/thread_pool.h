@@ -20,7 +20,7 @@ namespace qlab {
 class ThreadPool {
  public:
   /// `threads` counts the caller, who works too: 1 starts no thread.
-  /// \throws ContractError when `threads` is under 1.
+  /// \throws ContractError when `threads` is under 1, std::system_error when there are no more.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -39,6 +39,7 @@ class ThreadPool {
   }
 
  private:
+  ThreadPool() = default;
   using Call = void (*)(void* task, std::int64_t index);
   void run_erased(std::int64_t count, Call call, void* task);
   void take_tasks();
