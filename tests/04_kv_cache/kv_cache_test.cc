@@ -174,6 +174,19 @@ TEST(KvCache, PutsEveryTokenHeadAndChannelInItsPlace) {
   }
 }
 
+TEST(KvCache, PutsEveryInt8ScaleInItsPlace) {
+  KvCache cache(KvFormat::kInt8, 2, 2, 1, 4);
+  const float k[] = {127, 127 * 2, 127 * 3, 127 * 4}, v[] = {127 * 5, 127 * 6, 127 * 7, 127 * 8};
+  cache.append(1, {k, 2, 2, 2}, {v, 2, 2, 2});  // [token, head]
+  const KvView view = cache.layer(1);
+  for (std::int64_t head = 0; head < 2; ++head) {
+    for (std::int64_t t = 0; t < 2; ++t) {
+      EXPECT_EQ(to_float(view.k.scale[head * 4 + t]), static_cast<float>(1 + 2 * t + head));
+      EXPECT_EQ(to_float(view.v.scale[head * 4 + t]), static_cast<float>(5 + 2 * t + head));
+    }
+  }
+}
+
 TEST(KvCache, IsTheSameWrittenAtOnceOrInParts) {
   const TestSeed seed;
   Random random(seed);
