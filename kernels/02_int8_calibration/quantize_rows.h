@@ -3,7 +3,8 @@
 /// quantize_rows: INT8 codes with one scale a row (a channel of weights, a token of activations) or
 /// one scale for all of them.
 ///
-/// Bottleneck   memory: a row is read twice, once for its largest value and once to round it
+/// Bottleneck   memory, with a division a value close behind it; the second reading of a row, to
+///              round it, finds it in the cache unless all rows share a scale
 /// Bytes moved  read 4·rows·K, written rows·K + 4·rows
 /// FLOPs        3·rows·K: absolute maximum, divide, round
 /// Teaches      one outlier sets the step of everything that shares its scale
