@@ -2,8 +2,8 @@
 /// \file
 /// attention_decode: softmax(q · Kᵀ) · V straight from a cache in FP16, INT8 or FP8.
 ///
-/// Bottleneck   M = 1: reading K and V once; when four query heads share a KV head, and for a prompt,
-///              the multiply-adds: two for each value read and query head
+/// Bottleneck   M = 1: reading K and V once; when four query heads share a KV head, and for a
+///              prompt, the multiply-adds: one for each value read and query head
 /// Bytes moved  read 2 · n_kv_heads · length · kv_row_bytes, Q and the output beside it
 /// FLOPs        4 · M · n_heads · head_dim · length; of a prompt, half are masked away
 /// Teaches      online softmax; a scale a token is applied to a score, not to head_dim values

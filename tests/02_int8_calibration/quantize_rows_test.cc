@@ -116,7 +116,7 @@ TEST_P(QuantizeRows, MatchesTheOracleBitForBit) {
 }
 
 TEST_P(QuantizeRows, DividesNearTiesWhereAReciprocalWouldNot) {
-  // (n + ½) · scale, rounded: divided by scale it is often the tie again, times 1 / scale it is not.
+  // (n + ½) · scale, rounded: divided by scale it is often the tie again, times 1 / scale not.
   const TestSeed seed;
   Random random(seed);
   for (int draw = 0; draw < 100; ++draw) {
