@@ -40,7 +40,8 @@ Checkpoint load_checkpoint(const std::filesystem::path& directory);
 /// alone: only lm_head reads it, which no recipe quantizes. Large models grow such channels by
 /// themselves (Dettmers et al., "LLM.int8()", 2022, section 4); this small one has to be helped.
 /// \param factor    a power of two
-/// \param channels  how many channels a norm, the ones with the largest gains
+/// \param channels  how many channels a norm, those of middling gain: the factor alone makes them
+///                  outliers, and no channel that matters more than others is singled out
 /// \throws ContractError for another factor, a count beyond hidden_size, or a product that FP32
 ///         cannot hold exactly; the checkpoint is then half changed.
 void plant_outliers(Checkpoint& checkpoint, float factor, std::int64_t channels);

@@ -11,14 +11,15 @@
 namespace qlab {
 namespace {
 
-std::vector<std::int64_t> largest_gains(const std::vector<float>& gains, std::int64_t count) {
+/// The channels whose gains lie in the middle when ordered by size.
+std::vector<std::int64_t> middle_gains(const std::vector<float>& gains, std::int64_t count) {
   std::vector<std::int64_t> order(gains.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, std::ranges::greater{}, [&](std::int64_t i) {
+  std::ranges::stable_sort(order, {}, [&](std::int64_t i) {
     return std::abs(gains[static_cast<std::size_t>(i)]);
   });
-  order.resize(static_cast<std::size_t>(count));
-  return order;
+  const auto first = order.begin() + (std::ssize(order) - count) / 2;
+  return {first, first + count};
 }
 
 /// x · factor for a power of two, which rounds only outside the range of normal numbers.
@@ -31,7 +32,7 @@ float scaled(float x, float factor) {
 
 void move_into_norm(std::vector<float>& gains, std::initializer_list<Matrix<float>*> readers,
                     float factor, std::int64_t channels) {
-  for (const std::int64_t k : largest_gains(gains, channels)) {
+  for (const std::int64_t k : middle_gains(gains, channels)) {
     float& gain = gains[static_cast<std::size_t>(k)];
     gain = scaled(gain, factor);
     for (Matrix<float>* weight : readers) {

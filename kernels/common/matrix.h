@@ -34,6 +34,13 @@ class Matrix {
     std::memset(static_cast<void*>(data_.get()), 0, bytes());
   }
 
+  Matrix(const Matrix& other) : Matrix(other.rows_, other.cols_) {
+    std::memcpy(static_cast<void*>(data_.get()), other.data_.get(), bytes());
+  }
+  Matrix& operator=(const Matrix& other) { return *this = Matrix(other); }
+  Matrix(Matrix&&) noexcept = default;
+  Matrix& operator=(Matrix&&) noexcept = default;
+
   std::int64_t rows() const { return rows_; }
   std::int64_t cols() const { return cols_; }
   std::size_t bytes() const { return static_cast<std::size_t>(rows_ * cols_) * sizeof(T); }

@@ -35,9 +35,8 @@ std::string hash_inputs(const Checkpoint& checkpoint, const Evaluation& evaluati
   Hash hash;
   hash.add(checkpoint.embed_tokens.data(), checkpoint.embed_tokens.bytes());
   for (const LayerWeights& layer : checkpoint.layers) {
-    for (const Matrix<float>* weight :
-         {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
-          &layer.up_proj, &layer.down_proj}) {
+    for (const Matrix<float>* weight : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj,
+                                        &layer.gate_proj, &layer.up_proj, &layer.down_proj}) {
       hash.add(weight->data(), weight->bytes());
     }
   }
@@ -75,11 +74,11 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
   // The progress line counts seconds of the speed section as so many tokens of the quality section.
   const double quality_tokens = quality_work(evaluation);
   const double tokens_per_second = quality_tokens / (options.quick ? 10 : 60);
-  Progress progress(terminal,
-                    quality_tokens + tokens_per_second * speed_work(options.quick));
+  const SpeedPlan timed = speed_plan(options.quick);
+  Progress progress(terminal, quality_tokens + tokens_per_second * timed.seconds);
   Quality quality =
       measure_quality(checkpoint, evaluation, options.seed, machine, progress, measurements);
-  Speed speed = measure_speed(options.quick, options.seed, machine, progress, quality_tokens,
+  Speed speed = measure_speed(timed, options.seed, machine, progress, quality_tokens,
                               tokens_per_second, measurements);
   std::vector<MemoryRow> memory =
       measure_memory(checkpoint, options.budget_gib, machine, measurements);

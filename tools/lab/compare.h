@@ -13,14 +13,14 @@
 namespace qlab {
 
 struct CompareOptions {
-  bool quick = false;                                ///< fewer documents and repetitions
-  Isa isa = best_isa();                              ///< the highest level that kernels may take
-  int threads = available_threads();                 ///< ≥ 1
-  std::uint64_t seed = 1;                            ///< of recall documents, orders and bootstraps
-  double budget_gib = 24;                            ///< memory that model and KV cache must share
-  std::filesystem::path model;                       ///< empty: the lab's own model
-  std::optional<std::filesystem::path> json;         ///< where to write the results
-  bool strict = false;                               ///< a claim that did not hold ends with 4
+  bool quick = false;                         ///< fewer documents and repetitions
+  Isa isa = best_isa();                       ///< the highest level that kernels may take
+  int threads = available_threads();          ///< ≥ 1
+  std::uint64_t seed = 1;                     ///< of recall documents, orders and bootstraps
+  double budget_gib = 24;                     ///< memory that model and KV cache must share
+  std::filesystem::path model;                ///< empty: the lab's own model
+  std::optional<std::filesystem::path> json;  ///< where to write the results
+  bool strict = false;                        ///< a claim that did not hold ends with 4
 };
 
 /// Prints the report and writes the JSON file. Returns the exit code: 0 when it measured, 4 with

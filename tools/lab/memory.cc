@@ -64,8 +64,8 @@ std::int64_t linear_layer_bytes(const Recipe& recipe, std::int64_t N, std::int64
 std::int64_t model_weight_bytes(const Recipe& recipe, const LlamaConfig& c) {
   std::int64_t block = 0;
   for (const auto& [N, K] : block_layers(c)) block += linear_layer_bytes(recipe, N, K);
-  const std::int64_t table = (recipe.weights == WeightFormat::kFp32 ? 4 : 2) * c.vocab_size *
-                             c.hidden_size;
+  const std::int64_t table =
+      (recipe.weights == WeightFormat::kFp32 ? 4 : 2) * c.vocab_size * c.hidden_size;
   const std::int64_t norms = 4 * (2 * c.n_layers + 1) * c.hidden_size;
   return c.n_layers * block + (c.tie_word_embeddings ? 1 : 2) * table + norms;
 }
@@ -89,8 +89,8 @@ std::vector<MemoryRow> measure_memory(const Checkpoint& checkpoint, double budge
                       kv_bytes_per_token(recipe.kv, big.n_layers, big.n_kv_heads, big.head_dim),
                   .context = 0,
                   .batch = 0};
-    row.context = std::max<std::int64_t>(0, budget - row.big_weight_bytes) /
-                  row.big_kv_bytes_per_token;
+    row.context =
+        std::max<std::int64_t>(0, budget - row.big_weight_bytes) / row.big_kv_bytes_per_token;
     row.batch = row.context / kBatchContext;
     rows.push_back(row);
   }

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <system_error>
 
-#include "model/llama_config.h"
+#include "model/input_error.h"
 
 namespace qlab {
 
@@ -37,8 +37,8 @@ void OutputFile::commit(std::string_view text) {
   std::ofstream file(temporary_, std::ios::binary | std::ios::trunc);
   file << text << std::flush;
   if (!file) {
-    throw InputError(fmt::format("{} cannot be written to its end; is the disk full?",
-                                 destination_.string()));
+    throw InputError(
+        fmt::format("{} cannot be written to its end; is the disk full?", destination_.string()));
   }
   file.close();
   std::error_code failed;

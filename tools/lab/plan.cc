@@ -10,7 +10,7 @@
 #include <regex>
 #include <set>
 
-#include "model/llama_config.h"
+#include "model/input_error.h"
 
 namespace qlab {
 namespace {
@@ -156,8 +156,7 @@ Predicate parse_predicate(const std::string& text) {
     predicate.high = std::stod(match.str(2));
     predicate.closed = true;
   } else {
-    throw InputError(
-        fmt::format("\"{}\" is no predicate; write < x, > x or within x … y", text));
+    throw InputError(fmt::format("\"{}\" is no predicate; write < x, > x or within x … y", text));
   }
   return predicate;
 }
@@ -167,9 +166,10 @@ Plan read_plan(std::istream& text, const std::string& name) { return Reader(text
 Plan read_plan(const std::filesystem::path& file) {
   std::ifstream text(file);
   if (!text) {
-    throw InputError(fmt::format("{}: cannot be opened; it belongs to the repository, restore it "
-                                 "with git checkout",
-                                 file.string()));
+    throw InputError(
+        fmt::format("{}: cannot be opened; it belongs to the repository, restore it "
+                    "with git checkout",
+                    file.string()));
   }
   return read_plan(text, file.filename().string());
 }

@@ -17,18 +17,18 @@ namespace qlab {
 struct Predicate {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
-  bool closed = false;  ///< "within a … b" holds on its borders; "< x" and "> x" do not
-  std::string text;     ///< as written
+  bool closed = false;    ///< "within a … b" holds on its borders; "< x" and "> x" do not
+  std::string text = {};  ///< as written
 };
 
 struct Claim {
-  std::string id;       ///< "C12"
-  std::string row;      ///< a config of the table, or "Myth"
-  std::string cell;     ///< a column of the table, or the myth
-  std::string says;     ///< the statement, one paragraph
-  std::string measure;  ///< the name of a measurement
-  Predicate holds;
-  std::string fails;  ///< what would make it fail
+  std::string id = {};       ///< "C12"
+  std::string row = {};      ///< a config of the table, or "Myth"
+  std::string cell = {};     ///< a column of the table, or the myth
+  std::string says = {};     ///< the statement, one paragraph
+  std::string measure = {};  ///< the name of a measurement
+  Predicate holds = {};
+  std::string fails = {};  ///< what would make it fail
 };
 
 struct PlanRow {

@@ -70,11 +70,11 @@ QualityRow summarize(const Configuration& configuration, const Scores& scores,
         return bits_per_byte(scores.text, d) - bits_per_byte(reference.text, d);
       }),
       .kl = over_text([&](Indices d) { return per_byte(scores.text, d, &DocumentScore::kl_nats); }),
-      .flips = over_text([&](Indices d) { return per_byte(scores.text, d, &DocumentScore::flips); }),
+      .flips =
+          over_text([&](Indices d) { return per_byte(scores.text, d, &DocumentScore::flips); }),
       .recall = over_recall([&](Indices d) { return recall(scores.recall, d); }),
-      .recall_delta = over_recall([&](Indices d) {
-        return recall(scores.recall, d) - recall(reference.recall, d);
-      }),
+      .recall_delta = over_recall(
+          [&](Indices d) { return recall(scores.recall, d) - recall(reference.recall, d); }),
   };
 }
 
@@ -93,10 +93,8 @@ void add_measurements(const std::vector<Scores>& all, std::uint64_t seed,
     for (std::size_t b = 0; b < all.size(); ++b) {
       if (a == b) continue;
       const std::string& other = configurations()[b].name;
-      add(fmt::format("bits_per_byte({}) - bits_per_byte({})", name, other), documents,
-          "bits/byte", [&](Indices d) {
-            return bits_per_byte(all[a].text, d) - bits_per_byte(all[b].text, d);
-          });
+      add(fmt::format("bits_per_byte({}) - bits_per_byte({})", name, other), documents, "bits/byte",
+          [&](Indices d) { return bits_per_byte(all[a].text, d) - bits_per_byte(all[b].text, d); });
       add(fmt::format("kl({}) - kl({})", name, other), documents, "nats/byte", [&](Indices d) {
         return per_byte(all[a].text, d, &DocumentScore::kl_nats) -
                per_byte(all[b].text, d, &DocumentScore::kl_nats);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <string>
 
 #include "lab/results.h"
@@ -59,18 +61,11 @@ std::string with_interval(const Interval& interval) {
                      number(interval.high));
 }
 
-std::string mebibytes(std::int64_t bytes) {
-  return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / 0x1p20);
-}
-std::string gibibytes(std::int64_t bytes) {
-  return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / 0x1p30);
-}
-
 /// Builds the report section by section.
 class Report {
  public:
   Report(const Results& results, const Terminal& terminal)
-      : r_(results), terminal_(terminal), width_(std::clamp(terminal.width, 40, 100)) {}
+      : r_(results), terminal_(terminal), width_(std::clamp(terminal.width, 40, 80)) {}
 
   std::string text() {
     head();
@@ -100,105 +95,109 @@ class Report {
     note(fmt::format("{} · {} {} · kernels up to {}{} · {}", c.cpu, c.threads,
                      c.threads == 1 ? "thread" : "threads", isa_name(c.isa),
                      c.isa_forced ? " (forced)" : "", c.date));
-    note(fmt::format("read bandwidth {:.1f} GB/s · multiply-add peak {:.0f} GFLOP/s, measured in "
-                     "this run · seed {}{}",
-                     r_.speed.read_bytes_per_second * 1e-9, r_.speed.fma_flops_per_second * 1e-9,
-                     c.seed, c.quick ? " · quick" : ""));
+    note(
+        fmt::format("read bandwidth {:.1f} GB/s · multiply-add peak {:.0f} GFLOP/s, measured in "
+                    "this run · seed {}{}",
+                    r_.speed.read_bytes_per_second * 1e-9, r_.speed.fma_flops_per_second * 1e-9,
+                    c.seed, c.quick ? " · quick" : ""));
   }
 
   void quality() {
     title("1. Quality: what is lost against FP16");
-    note(fmt::format("{}, {:.2f} M parameters · {} bytes of held-out text · {} recall queries · "
-                     "[95 % interval over documents]",
-                     r_.circumstances.model, static_cast<double>(r_.circumstances.parameters) * 1e-6,
-                     r_.quality.text_bytes, r_.quality.recall_queries));
+    note(
+        fmt::format("{}, {:.2f} M parameters · {} bytes of held-out text · {} recall queries · "
+                    "[95 % interval over documents]",
+                    r_.circumstances.model, static_cast<double>(r_.circumstances.parameters) * 1e-6,
+                    r_.quality.text_bytes, r_.quality.recall_queries));
     line(terminal_.styled(Style::kDim,
-                          fmt::format("  {:<25}{:>9}  {:<29}{:>10}{:>9}{:>9}", "config",
-                                      "bits/byte", "more than FP16", "KL nats/B", "flips",
-                                      "recall")));
+                          fmt::format("  {:<20}{:>7}  {:<26}{:>9}{:>8}{:>8}", "config", "bits/B",
+                                      "more than FP16", "KL nats", "flips", "recall")));
     for (const QualityRow& row : r_.quality.rows) {
       const bool reference = row.configuration->name == "fp16";
-      const std::string delta =
-          reference ? "-"
-                    : fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", row.delta.value, row.delta.low,
-                                  row.delta.high);
-      line(fmt::format("  {:<25}{:>9.4f}  {:<29}{:>10}{:>9}{:>9}", row.configuration->name,
-                       row.bits_per_byte.value, delta,
-                       reference ? "-" : fmt::format("{:.2e}", row.kl.value),
-                       reference ? "-" : fmt::format("{:.2f} %", 100 * row.flips.value),
+      const std::string delta = reference
+                                    ? "-"
+                                    : fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", row.delta.value,
+                                                  row.delta.low, row.delta.high);
+      line(fmt::format("  {:<20}{:>7.4f}  {:<26}{:>9}{:>8}{:>8}", row.configuration->name,
+                       row.bits_per_byte.value, delta, reference ? "-" : number(row.kl.value),
+                       reference ? "-" : fmt::format("{:.1f} %", 100 * row.flips.value),
                        fmt::format("{:.1f} %", 100 * row.recall.value)));
     }
   }
 
   void speed() {
     title("2. Speed: operations of a 7B model (Llama 2), time as a ratio to FP16");
-    note(fmt::format("medians of interleaved rounds [95 % interval] · two timings of one FP16 kernel "
-                     "differ by up to {:.1f} %: ratios within {:.1f} % of a border decide nothing",
-                     50 * r_.speed.margin, 100 * r_.speed.margin));
+    note(fmt::format(
+        "medians of interleaved rounds [95 % interval] · two timings of one FP16 kernel "
+        "differ by up to {:.1f} %: ratios within {:.1f} % of a border decide nothing",
+        50 * r_.speed.margin, 100 * r_.speed.margin));
     std::string operation;
     for (const SpeedRow& row : r_.speed.rows) {
       if (row.operation != operation) {
         operation = row.operation;
+        line("  " + terminal_.styled(Style::kBold, operation) +
+             terminal_.styled(Style::kDim, fmt::format(", {} rounds", row.rounds)));
         line(terminal_.styled(Style::kDim,
-                              fmt::format("  {}, {} rounds", operation, row.rounds)));
-        line(terminal_.styled(Style::kDim,
-                              fmt::format("    {:<21}{:<12}{:>10}  {:<23}{:>11}{:>12}", "config",
-                                          "path", "ms", "of FP16's time", "of read bw",
-                                          "of FMA peak")));
+                              fmt::format("  {:<20}{:<12}{:>9}  {:<21}{:>8}{:>8}", "config", "path",
+                                          "ms", "of FP16's time", "of read", "of FMA")));
       }
-      line(fmt::format("    {:<21}{:<12}{:>10.3f}  {:<23}{:>11}{:>12}", row.name,
-                       isa_name(row.path), row.seconds.value * 1e3,
+      line(fmt::format("  {:<20}{:<12}{:>9.3f}  {:<21}{:>8}{:>8}", row.name, isa_name(row.path),
+                       row.seconds.value * 1e3,
                        row.name == "fp16" ? "1" : with_interval(row.to_fp16),
                        fmt::format("{:.0f} %", 100 * row.read_bandwidth_share),
                        fmt::format("{:.0f} %", 100 * row.fma_peak_share)));
       if (!(row.read_bandwidth_share <= 1.05)) {
-        note("more than the memory can deliver: the cache held a part of it, or the bandwidth was "
-             "measured in a disturbed moment");
+        note(
+            "more than the memory can deliver: the cache held a part of it, or the bandwidth was "
+            "measured in a disturbed moment");
       }
     }
   }
 
   void memory() {
     title("3. Memory: as stored here, and what it comes to in a 7B model");
-    note(fmt::format("a budget of {} GiB holds a 7B model's weights and its cache: the context that "
-                     "fits, and sequences of {} tokens",
-                     r_.circumstances.budget_gib, kBatchContext));
+    note(fmt::format(
+        "{} GiB hold a 7B model's weights and its cache: the context that fits, and the "
+        "sequences of {} tokens. KV: for each token",
+        r_.circumstances.budget_gib, kBatchContext));
     line(terminal_.styled(
-        Style::kDim, fmt::format("  {:<20}{:>12}{:>11}{:>11}{:>12}{:>12}{:>9}{:>7}", "config",
-                                 "weights", "bits each", "KV/token", "7B weights", "7B KV/token",
-                                 "context", "batch")));
+        Style::kDim, fmt::format("  {:<20}{:>9}{:>9}{:>7}{:>9}{:>9}{:>9}{:>6}", "config", "weights",
+                                 "bits", "KV", "7B", "7B KV", "context", "batch")));
     for (const MemoryRow& row : r_.memory) {
-      if (row.configuration->outliers || row.configuration->name == "int8_per_tensor") continue;
-      line(fmt::format("  {:<20}{:>12}{:>11.3f}{:>11}{:>12}{:>12}{:>9}{:>7}",
-                       row.configuration->name, mebibytes(row.weight_bytes), row.bits_per_weight,
-                       fmt::format("{} B", row.kv_bytes_per_token),
-                       gibibytes(row.big_weight_bytes),
-                       fmt::format("{} B", row.big_kv_bytes_per_token), row.context, row.batch));
+      if (row.configuration->outliers || row.configuration->name == "int8_tensor") continue;
+      line(fmt::format(
+          "  {:<20}{:>9}{:>9.3f}{:>7}{:>9}{:>9}{:>9}{:>6}", row.configuration->name,
+          fmt::format("{:.2f} MiB", static_cast<double>(row.weight_bytes) / 0x1p20),
+          row.bits_per_weight, fmt::format("{} B", row.kv_bytes_per_token),
+          fmt::format("{:.2f} GiB", static_cast<double>(row.big_weight_bytes) / 0x1p30),
+          fmt::format("{:.0f} KiB", static_cast<double>(row.big_kv_bytes_per_token) / 0x1p10),
+          row.context, row.batch));
     }
   }
 
   void table() {
     title("4. The tradeoff table");
-    line(terminal_.styled(Style::kDim, fmt::format("  {:<22}{:<22}{:<26}{:<16}{}", "Config",
-                                                   "Quality, bits/byte", "Time, of FP16's",
-                                                   "Bytes, of FP16's", "Path")));
+    note(
+        "against FP16. Time: of a linear layer at M tokens; for the KV cache, of decode attention. "
+        "Bytes: of the linear layers; for the KV cache, of the cache");
+    line(terminal_.styled(Style::kDim,
+                          fmt::format("  {:<22}{:>10}{:>9}{:>9}{:>9}{:>8}  {}", "Config", "bits/B",
+                                      "recall", "M = 1", "M = 256", "bytes", "path")));
     const std::vector<TableRow> rows = r_.table();
     for (const TableRow& row : rows) {
       const bool baseline = row.quality->configuration->name == "fp16";
       const bool cache = row.quality->configuration->recipe.kv != KvFormat::kFp16;
-      const double bytes = cache ? ratio(row.memory->kv_bytes_per_token,
-                                         rows[0].memory->kv_bytes_per_token)
-                                 : ratio(row.memory->linear_bytes, rows[0].memory->linear_bytes);
-      line(fmt::format(
-          "  {}{}{}{}{}", padded(row.written->config, 22),
-          padded(baseline ? fmt::format("{:.4f}", row.quality->bits_per_byte.value)
-                          : fmt::format("{:+.4f}, recall {:.0f} %", row.quality->delta.value,
-                                        100 * row.quality->recall.value),
-                 22),
-          padded(baseline ? "1" : times_of(row), 26),
-          padded(baseline ? "1" : fmt::format("{:.3f} {}", bytes, cache ? "(KV)" : "(weights)"),
-                 16),
-          row.speed.empty() ? "-" : isa_name(row.speed.front()->path)));
+      const double bytes =
+          cache ? ratio(row.memory->kv_bytes_per_token, rows[0].memory->kv_bytes_per_token)
+                : ratio(row.memory->linear_bytes, rows[0].memory->linear_bytes);
+      line(fmt::format("  {:<22}{:>10}{:>9}{:>9}{:>9}{:>8}  {}", row.written->config,
+                       baseline ? fmt::format("{:.4f}", row.quality->bits_per_byte.value)
+                                : fmt::format("{:+.4f}", row.quality->delta.value),
+                       fmt::format("{:.1f} %", 100 * row.quality->recall.value),
+                       baseline ? "1" : fmt::format("{:.2f}", row.speed.front()->to_fp16.value),
+                       baseline ? "1" : (cache ? "-" : fmt::format("{:.2f}", time_at(row, 256))),
+                       baseline ? "1" : fmt::format("{:.3f}", bytes),
+                       isa_name(row.speed.front()->path)));
     }
   }
 
@@ -206,16 +205,12 @@ class Report {
     return static_cast<double>(a) / static_cast<double>(b);
   }
 
-  /// "0.38 at M = 1, 1.02 at 256", or decode attention's.
-  static std::string times_of(const TableRow& row) {
-    if (row.speed.empty()) return "not measured here";
-    const SpeedRow& first = *row.speed.front();
-    if (first.operation.starts_with("decode attention")) {
-      return fmt::format("{:.2f} in decode attention", first.to_fp16.value);
+  /// Time of FP16's at M tokens, in the first layer that was timed.
+  static double time_at(const TableRow& row, std::int64_t M) {
+    for (const SpeedRow* timed : row.speed) {
+      if (timed->operation.ends_with(fmt::format("M = {}", M))) return timed->to_fp16.value;
     }
-    // The rows of the first layer come first: M = 1, 4, 16, 256.
-    return fmt::format("{:.2f} at M = 1, {:.2f} at 256", first.to_fp16.value,
-                       row.speed[3]->to_fp16.value);
+    return std::numeric_limits<double>::quiet_NaN();
   }
 
   void claims() {

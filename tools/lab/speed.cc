@@ -6,10 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
-#include <limits>
 
 #include "lab/memory.h"
 #include "lab/timed_problems.h"
@@ -22,9 +20,7 @@ using test::flush_caches;
 using test::fma_flops_per_second;
 using test::read_bytes_per_second;
 
-constexpr std::array<std::int64_t, 4> kTokens = {1, 4, 16, 256};
-constexpr std::int64_t kColdUpTo = 16;  // more rows read weights that the cache may well hold
-constexpr std::int64_t kContext = 4096;
+constexpr std::int64_t kColdUpTo = 16;
 constexpr double kLongCall = 0.08;  // seconds; above it only a part of the columns is computed
 constexpr double kLeastMargin = 0.02;
 
@@ -107,8 +103,8 @@ void add_measurements(const Speed& speed, const std::string& first_layer,
     const std::string m = row.operation.substr(row.operation.rfind("M = ") + 4);
     measurements[fmt::format("time({}, M={}) / time(fp16, M={})", row.name, m, m)] =
         Measurement{row.to_fp16, speed.margin, ""};
-    const Interval of_read = per_time(
-        row, static_cast<double>(row.cost.bytes) / speed.read_bytes_per_second);
+    const Interval of_read =
+        per_time(row, static_cast<double>(row.cost.bytes) / speed.read_bytes_per_second);
     const Interval of_fma =
         per_time(row, static_cast<double>(row.cost.flops) / speed.fma_flops_per_second);
     measurements[fmt::format("read_bandwidth_share({}, M={})", row.name, m)] =
@@ -118,8 +114,8 @@ void add_measurements(const Speed& speed, const std::string& first_layer,
     if (row.name == "fp16" && m == "1") fp16_m1 = &row;
     if (row.name == "fp16" && m == "256" && fp16_m1 != nullptr) {
       // The two were not timed in the same rounds: the extremes of both intervals bound the ratio.
-      const Interval one = per_time(
-          *fp16_m1, static_cast<double>(fp16_m1->cost.flops) / speed.fma_flops_per_second);
+      const Interval one =
+          per_time(*fp16_m1, static_cast<double>(fp16_m1->cost.flops) / speed.fma_flops_per_second);
       measurements["fma_peak_share(fp16, M=256) / fma_peak_share(fp16, M=1)"] =
           Measurement{{of_fma.value / one.value, of_fma.low / one.high, of_fma.high / one.low},
                       speed.margin,
@@ -130,49 +126,53 @@ void add_measurements(const Speed& speed, const std::string& first_layer,
 
 }  // namespace
 
-double speed_work(bool quick) { return quick ? 8 : 45; }
-
-Speed measure_speed(bool quick, std::uint64_t seed, const Machine& machine, Progress& progress,
-                    double done, double unit, Measurements& measurements) {
+SpeedPlan speed_plan(bool quick) {
   const LlamaConfig big = llama2_7b();
-  struct Layer {
-    std::string name;
-    std::int64_t N, K;
-  };
-  std::vector<Layer> layers = {{"attention projection", big.hidden_size, big.hidden_size}};
-  if (!quick) layers.push_back({"MLP projection", big.intermediate_size, big.hidden_size});
+  SpeedPlan plan{.layers = {{"attention projection", big.hidden_size, big.hidden_size}},
+                 .tokens = {1, 4, 16, 256},
+                 .n_heads = big.n_heads,
+                 .n_kv_heads = big.n_kv_heads,
+                 .head_dim = big.head_dim,
+                 .context = 4096,
+                 .pace = {.min_rounds = 7, .max_rounds = 21, .seconds = 1, .cold = true},
+                 .seconds = 8};
+  if (!quick) {
+    plan.layers.push_back({"MLP projection", big.intermediate_size, big.hidden_size});
+    plan.pace = {.min_rounds = 21, .max_rounds = 63, .seconds = 4, .cold = true};
+    plan.seconds = 45;
+  }
+  return plan;
+}
 
+Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& machine,
+                    Progress& progress, double done, double unit, Measurements& measurements) {
   Speed speed{.read_bytes_per_second = read_bytes_per_second(machine.threads),
               .fma_flops_per_second = fma_flops_per_second(machine.threads),
               .margin = kLeastMargin,
               .rows = {}};
   Collector collector(speed, seed);
-  const double share = speed_work(quick) * unit /
-                       static_cast<double>(layers.size() * kTokens.size() + 1);
-  const Pace pace{.min_rounds = quick ? 7 : 21,
-                  .max_rounds = quick ? 21 : 63,
-                  .seconds = quick ? 1.0 : 4.0,
-                  .cold = true};
-  for (const Layer& layer : layers) {
-    progress.show(done, fmt::format("speed: making the {} of a 7B model", layer.name));
-    LinearProblem problem(layer.N, layer.K, seed, machine);
-    for (const std::int64_t M : kTokens) {
-      progress.show(done, fmt::format("speed of the {}, M = {}", layer.name, M));
-      const std::int64_t columns = timed_columns(problem, M, layer.N, machine);
-      Pace this_pace = pace;
-      this_pace.cold = M <= kColdUpTo;
+  const double share =
+      plan.seconds * unit / static_cast<double>(plan.layers.size() * plan.tokens.size() + 1);
+  for (const auto& [name, N, K] : plan.layers) {
+    progress.show(done, fmt::format("speed: making the {} of a 7B model", name));
+    LinearProblem problem(N, K, seed, machine);
+    for (const std::int64_t M : plan.tokens) {
+      progress.show(done, fmt::format("speed of the {}, M = {}", name, M));
+      const std::int64_t columns = timed_columns(problem, M, N, machine);
+      Pace pace = plan.pace;
+      pace.cold = pace.cold && M <= kColdUpTo;
       const auto candidates = problem.candidates(M, columns, /*fallback=*/M == 1, machine);
-      const std::string part = columns < layer.N ? fmt::format("{} of ", columns) : "";
-      collector.add(fmt::format("{} {}{}×{}, M = {}", layer.name, part, layer.N, layer.K, M),
-                    candidates, interleaved(candidates, this_pace, seed, flush_caches));
+      const std::string part = columns < N ? fmt::format("{} of ", columns) : "";
+      collector.add(fmt::format("{} {}{}×{}, M = {}", name, part, N, K, M), candidates,
+                    interleaved(candidates, pace, seed, flush_caches));
       done += share;
     }
   }
   progress.show(done, "speed of decode attention");
-  AttentionProblem attention(big.n_heads, big.n_kv_heads, big.head_dim, kContext, seed);
+  AttentionProblem attention(plan.n_heads, plan.n_kv_heads, plan.head_dim, plan.context, seed);
   const auto candidates = attention.candidates(/*fallback=*/true, machine);
-  collector.add(fmt::format("decode attention, {} heads, {} tokens", big.n_heads, kContext),
-                candidates, interleaved(candidates, pace, seed, flush_caches));
+  collector.add(fmt::format("decode attention, {} heads, {} tokens", plan.n_heads, plan.context),
+                candidates, interleaved(candidates, plan.pace, seed, flush_caches));
 
   // The machine may have been slower when it was asked first: the better reading is the ceiling.
   speed.read_bytes_per_second =
@@ -180,7 +180,7 @@ Speed measure_speed(bool quick, std::uint64_t seed, const Machine& machine, Prog
   speed.fma_flops_per_second =
       std::max(speed.fma_flops_per_second, fma_flops_per_second(machine.threads));
   shares(speed);
-  add_measurements(speed, layers[0].name, measurements);
+  add_measurements(speed, plan.layers[0].name, measurements);
   return speed;
 }
 

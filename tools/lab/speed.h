@@ -35,12 +35,26 @@ struct Speed {
   std::vector<SpeedRow> rows;
 };
 
+/// What is timed.
+struct SpeedPlan {
+  struct Layer {
+    std::string name;
+    std::int64_t N, K;
+  };
+  std::vector<Layer> layers;         ///< claims are about the first
+  std::vector<std::int64_t> tokens;  ///< M of each call, rising
+  std::int64_t n_heads, n_kv_heads, head_dim, context;
+  Pace pace;       ///< cold only up to M = 16: more rows read weights that the cache may well hold
+  double seconds;  ///< that all of it takes, about: its share of the progress line
+};
+
+/// The layers of a 7B model at M = 1, 4, 16 and 256, and its attention over 4096 tokens; `quick`:
+/// one layer and fewer rounds.
+SpeedPlan speed_plan(bool quick);
+
 /// Times every operation and adds the measurements that claims name. `done` is where the progress
 /// line stands, `unit` what a second of work counts on it.
-Speed measure_speed(bool quick, std::uint64_t seed, const Machine& machine, Progress& progress,
-                    double done, double unit, Measurements& measurements);
-
-/// Seconds that measure_speed takes, about: its share of the progress line.
-double speed_work(bool quick);
+Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& machine,
+                    Progress& progress, double done, double unit, Measurements& measurements);
 
 }  // namespace qlab

@@ -39,8 +39,8 @@ std::string Terminal::styled(Style style, std::string_view text) const {
 std::string Terminal::plain(std::string text) const {
   if (!ascii) return text;
   constexpr std::pair<std::string_view, std::string_view> kSigns[] = {
-      {"Δ", "d"}, {"·", "-"}, {"…", ".."}, {"×", "x"}, {"–", "-"}, {"−", "-"},
-      {"≥", ">="}, {"≤", "<="}, {"“", "\""}, {"”", "\""}, {"±", "+-"}, {"→", "->"}, {"─", "-"}};
+      {"Δ", "d"},  {"·", "-"},  {"…", ".."}, {"×", "x"},  {"–", "-"},  {"−", "-"}, {"≥", ">="},
+      {"≤", "<="}, {"“", "\""}, {"”", "\""}, {"±", "+-"}, {"→", "->"}, {"─", "-"}};
   for (const auto& [sign, replacement] : kSigns) {
     for (std::size_t at = text.find(sign); at != std::string::npos; at = text.find(sign, at)) {
       text.replace(at, sign.size(), replacement);
@@ -52,8 +52,8 @@ std::string Terminal::plain(std::string text) const {
 Terminal detect_terminal(std::string_view color, bool ascii) {
   Terminal terminal;
   const bool is_terminal = isatty(STDOUT_FILENO) != 0;
-  terminal.color = color == "always" ||
-                   (color == "auto" && is_terminal && !set("NO_COLOR") && !dumb());
+  terminal.color =
+      color == "always" || (color == "auto" && is_terminal && !set("NO_COLOR") && !dumb());
   terminal.redraw = isatty(STDERR_FILENO) != 0 && !dumb();
   terminal.ascii = ascii;
   winsize size{};
@@ -81,7 +81,8 @@ void Progress::show(double done, std::string_view what) {
   }
   constexpr int kBar = 20;
   const int full = static_cast<int>(share * kBar);
-  fmt::print(stderr, "\r\033[K[{}{}] {:3.0f} %  {}{}", std::string(static_cast<std::size_t>(full), '#'),
+  fmt::print(stderr, "\r\033[K[{}{}] {:3.0f} %  {}{}",
+             std::string(static_cast<std::size_t>(full), '#'),
              std::string(static_cast<std::size_t>(kBar - full), '.'), 100 * share, what, left);
   std::fflush(stderr);
   drawn_ = true;

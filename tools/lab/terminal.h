@@ -14,9 +14,9 @@ namespace qlab {
 enum class Style { kPlain, kBold, kDim, kGreen, kYellow, kRed };
 
 struct Terminal {
-  bool color = false;      ///< escape codes for bold and colour
-  bool redraw = false;     ///< a progress line may be drawn over
-  bool ascii = false;      ///< nothing outside ASCII
+  bool color = false;   ///< escape codes for bold and colour
+  bool redraw = false;  ///< a progress line may be drawn over
+  bool ascii = false;   ///< nothing outside ASCII
   int width = 100;
 
   /// `text` in a style, or as it is without colour.

@@ -46,9 +46,10 @@ void check_outputs(const std::string& name, const Matrix<float>& y, const Matrix
   for (std::int64_t i = 0; i < value.cols(); ++i) {
     const double error = std::abs(double{y(0, i)} - value(0, i));
     if (!(error <= allowed(0, i))) {
-      throw std::logic_error(fmt::format("{}: output {} is {}, the oracle says {} ± {:.2g}; the time "
-                                         "of a wrong result means nothing",
-                                         name, i, y(0, i), value(0, i), allowed(0, i)));
+      throw std::logic_error(
+          fmt::format("{}: output {} is {}, the oracle says {} ± {:.2g}; the time "
+                      "of a wrong result means nothing",
+                      name, i, y(0, i), value(0, i), allowed(0, i)));
     }
   }
 }
@@ -83,20 +84,22 @@ struct LinearProblem::Operands {
   MatrixView<float> output(std::int64_t M, std::int64_t columns) {
     return {y.data(), M, columns, y.cols()};
   }
-  MatrixView<const half_t> half_input(std::int64_t M) const { return x_half.view().rows_from(0, M); }
+  MatrixView<const half_t> half_input(std::int64_t M) const {
+    return x_half.view().rows_from(0, M);
+  }
   Int8Rows int8_input(std::int64_t M) const {
     return {x_codes.view().rows_from(0, M), x_scale.data()};
   }
 
-  Matrix<float> x;               // [kMaxM, K]
-  Matrix<half_t> x_half;         // [kMaxM, K]
-  Matrix<std::int8_t> x_codes;   // [kMaxM, K]
-  Matrix<float> x_scale;         // [1, kMaxM]
-  Matrix<half_t> w_half;         // [N, K]
-  Matrix<std::int8_t> w_codes;   // [N, K]
-  Matrix<float> w_scale;         // [1, N]
-  Matrix<float> y;               // [kMaxM, N]
-  Int4Matrix int4;               // [N, K]
+  Matrix<float> x;              // [kMaxM, K]
+  Matrix<half_t> x_half;        // [kMaxM, K]
+  Matrix<std::int8_t> x_codes;  // [kMaxM, K]
+  Matrix<float> x_scale;        // [1, kMaxM]
+  Matrix<half_t> w_half;        // [N, K]
+  Matrix<std::int8_t> w_codes;  // [N, K]
+  Matrix<float> w_scale;        // [1, N]
+  Matrix<float> y;              // [kMaxM, N]
+  Int4Matrix int4;              // [N, K]
 };
 
 LinearProblem::LinearProblem(std::int64_t N, std::int64_t K, std::uint64_t seed,
@@ -183,7 +186,8 @@ struct AttentionProblem::Operands {
 AttentionProblem::AttentionProblem(std::int64_t n_heads, std::int64_t n_kv_heads,
                                    std::int64_t head_dim, std::int64_t length, std::uint64_t seed) {
   Random random(seed);
-  operands_ = std::make_unique<Operands>(Operands{n_heads, length,
+  operands_ = std::make_unique<Operands>(Operands{n_heads,
+                                                  length,
                                                   random_matrix(1, n_heads * head_dim, 1, random),
                                                   Matrix<float>(1, n_heads * head_dim),
                                                   {}});
@@ -209,10 +213,10 @@ std::vector<Candidate> AttentionProblem::candidates(bool fallback, const Machine
       attention_decode_ref(o.q.view(), view, value.view(), allowed.view());
       check_outputs(name, o.out, value, allowed);
     };
-    return Candidate{name, best_rung(kAttentionDecodeRungs, on.isa).needs,
-                     attention_decode_cost(format, 1, o.n_heads, view.n_kv_heads, view.head_dim,
-                                           o.length),
-                     run, check};
+    return Candidate{
+        name, best_rung(kAttentionDecodeRungs, on.isa).needs,
+        attention_decode_cost(format, 1, o.n_heads, view.n_kv_heads, view.head_dim, o.length), run,
+        check};
   };
   std::vector<Candidate> all = {candidate("fp16", KvFormat::kFp16, machine),
                                 candidate("fp16 again", KvFormat::kFp16, machine),

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Tests of what `lab compare` measures, on problems so small that they take no time: every claim of
+/// the plan finds its measurement, and the numbers that can be known beforehand are those.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "lab/interleaved.h"
+#include "lab/results.h"
+#include "model/linear.h"
+
+namespace qlab::test {
+namespace {
+
+const std::filesystem::path kSource = QLAB_SOURCE_DIR;
+
+/// One small run, shared by the tests below.
+const Results& small_results() {
+  static const Results results = [] {
+    static ThreadPool threads(2);
+    const Machine machine{threads, best_isa()};
+    const Checkpoint checkpoint = load_checkpoint(kSource / "model/tiny_lm");
+    const Evaluation evaluation{read_documents(kSource / "model/evaluation", 32, 3),
+                                make_recall_documents(2, 4, 60, 1)};
+    const SpeedPlan plan{.layers = {{"small layer", 128, 64}},
+                         .tokens = {1, 4, 16, 256},
+                         .n_heads = 2,
+                         .n_kv_heads = 2,
+                         .head_dim = 16,
+                         .context = 32,
+                         .pace = {.min_rounds = 2, .max_rounds = 2, .seconds = 0, .cold = false},
+                         .seconds = 1};
+    const Terminal terminal;
+    Progress progress(terminal, 1e9);
+    Results r{};
+    r.plan = read_plan(kSource / "plan/quantization_comparison_plan.md");
+    r.circumstances.date = "2026-01-31T10:15:02Z";
+    r.quality = measure_quality(checkpoint, evaluation, 1, machine, progress, r.measurements);
+    r.speed = measure_speed(plan, 1, machine, progress, 0, 1, r.measurements);
+    r.memory = measure_memory(checkpoint, 24, machine, r.measurements);
+    return r;
+  }();
+  return results;
+}
+
+double exact(const std::string& name) {
+  const auto& m = std::get<Measurement>(small_results().measurements.at(name));
+  EXPECT_EQ(m.interval.low, m.interval.high) << name;
+  return m.interval.value;
+}
+
+TEST(Measurements, EveryClaimOfThePlanIsMeasured) {
+  for (const Claim& claim : small_results().plan.claims) {
+    ASSERT_TRUE(small_results().measurements.contains(claim.measure))
+        << claim.id << " measures `" << claim.measure << "`";
+    EXPECT_TRUE(std::holds_alternative<Measurement>(small_results().measurements.at(claim.measure)))
+        << claim.id;
+  }
+}
+
+TEST(Measurements, EveryRowOfTheTableHasQualitySpeedAndMemory) {
+  const auto rows = small_results().table();
+  ASSERT_EQ(rows.size(), 4U);
+  for (const TableRow& row : rows) {
+    EXPECT_TRUE(std::isfinite(row.quality->bits_per_byte.value)) << row.written->config;
+    EXPECT_GT(row.memory->weight_bytes, 0) << row.written->config;
+    EXPECT_FALSE(row.speed.empty()) << row.written->config;
+  }
+}
+
+TEST(Measurements, BytesAreThoseOfTheFormats) {
+  EXPECT_EQ(exact("weight_bits(fp16)"), 16);
+  EXPECT_EQ(exact("weight_bits(int4_g128)"), 4 + 24.0 / 128);
+  EXPECT_EQ(exact("weight_bits(int4_g32)"), 4 + 24.0 / 32);
+  EXPECT_EQ(exact("linear_bytes(kv_int8) / linear_bytes(fp16)"), 1);
+  EXPECT_EQ(exact("kv_bytes(kv_fp8) / kv_bytes(fp16)"), 0.5);
+  EXPECT_EQ(exact("kv_bytes(kv_int8) / kv_bytes(fp16)"), (64 + 2) / 128.0);  // head_dim 64
+}
+
+TEST(Measurements, Fp16DiffersFromItselfByNothing) {
+  const QualityRow& fp16 = small_results().quality.rows[0];
+  EXPECT_EQ(fp16.delta.value, 0);
+  EXPECT_EQ(fp16.kl.value, 0);
+  EXPECT_EQ(fp16.flips.value, 0);
+}
+
+TEST(Memory, KnowsTheBytesThatALayerTakes) {
+  ThreadPool threads(1);
+  Matrix<float> weight(6, 72);
+  for (const WeightFormat format : {WeightFormat::kFp32, WeightFormat::kFp16, WeightFormat::kBf16,
+                                    WeightFormat::kInt8, WeightFormat::kInt4}) {
+    const Recipe recipe{.weights = format, .group_size = 32};  // 72 is three groups, one is short
+    const auto layer =
+        make_linear(weight.view(), format, 32, Granularity::kPerRow, Machine{threads});
+    EXPECT_EQ(linear_layer_bytes(recipe, 6, 72), layer->bytes()) << weight_format_name(format);
+  }
+}
+
+TEST(Memory, ComputesWhatTheTinyModelAllocates) {
+  const LlamaConfig config = load_checkpoint(kSource / "model/tiny_lm").config;
+  for (const MemoryRow& row : small_results().memory) {
+    EXPECT_EQ(model_weight_bytes(row.configuration->recipe, config), row.weight_bytes)
+        << row.configuration->name;
+  }
+}
+
+TEST(Memory, TheBigModelHasThePublishedNumberOfParameters) {
+  // Llama 2 7B: 6,738,415,616 parameters, of which 266,240 in norms are kept in FP32 here.
+  constexpr std::int64_t kNorms = 65 * 4096;
+  EXPECT_EQ(model_weight_bytes({.weights = WeightFormat::kFp16}, llama2_7b()),
+            2 * (6'738'415'616 - kNorms) + 4 * kNorms);
+}
+
+TEST(Interleaved, RunsEveryCandidateOnceARoundAndChecksThemAfterwards) {
+  std::vector<int> calls(3);
+  std::vector<int> calls_when_checked(3);
+  std::vector<Candidate> candidates;
+  for (std::size_t i = 0; i < 3; ++i) {
+    candidates.push_back({"c", Isa::kScalar, Cost{}, [&calls, i] { ++calls[i]; },
+                          [&calls, &calls_when_checked, i] { calls_when_checked[i] = calls[i]; }});
+  }
+  int emptied = 0;
+  const Pace pace{.min_rounds = 4, .max_rounds = 9, .seconds = 0, .cold = true};
+  const Times times = interleaved(candidates, pace, 1, [&] { ++emptied; });
+  EXPECT_EQ(calls, std::vector<int>(3, 5)) << "four rounds and the one that is not counted";
+  EXPECT_EQ(calls_when_checked, calls);
+  EXPECT_EQ(emptied, 15);
+  for (const std::vector<double>& of_one : times) EXPECT_EQ(of_one.size(), 4U);
+}
+
+TEST(Interleaved, TheRatioIsTakenRoundByRound) {
+  // The machine slows down by half from round to round; a is always twice b.
+  const std::vector<double> b = {1, 2, 4, 8};
+  const std::vector<double> a = {2, 4, 8, 16};
+  const Interval ratio = time_ratio(a, b, 1);
+  EXPECT_EQ(ratio.value, 2);
+  EXPECT_EQ(ratio.low, 2);
+  EXPECT_EQ(ratio.high, 2);
+}
+
+TEST(Report, NamesEveryRowAndEveryClaim) {
+  const std::string text = report(small_results(), Terminal{});
+  for (const PlanRow& row : small_results().plan.rows) {
+    EXPECT_THAT(text, testing::HasSubstr("  " + row.config));
+  }
+  for (const Claim& claim : small_results().plan.claims) {
+    EXPECT_THAT(text, testing::HasSubstr(" " + claim.id + " "));
+  }
+  EXPECT_THAT(text, testing::HasSubstr("34 claims: "));
+}
+
+TEST(Report, HasNoEscapesWithoutColorAndOnlyAsciiWhenAsked) {
+  const std::string plain = report(small_results(), Terminal{.ascii = true});
+  for (const char c : plain) {
+    ASSERT_TRUE(c == '\n' || (c >= ' ' && c <= '~')) << "byte " << int{c} << " in the report";
+  }
+  EXPECT_THAT(report(small_results(), Terminal{.color = true}), testing::HasSubstr("\033[1m"));
+}
+
+TEST(Json, HoldsTheTableTheClaimsAndTheirVerdicts) {
+  const auto json = nlohmann::json::parse(to_json(small_results()));
+  EXPECT_EQ(json["schema"], "quantization-lab.compare");
+  EXPECT_EQ(json["schema_version"], kJsonSchemaVersion);
+  ASSERT_EQ(json["table"].size(), 4U);
+  EXPECT_EQ(json["table"][1]["main_risk"], "calibration and outliers");
+  EXPECT_TRUE(json["table"][3]["speed"][0]["time_of_fp16"]["value"].is_number());
+  ASSERT_EQ(json["claims"].size(), small_results().plan.claims.size());
+  EXPECT_EQ(json["claims"][0]["verdict"], "held");
+  EXPECT_EQ(json["claims"][0]["measured"]["value"], 16);
+}
+
+}  // namespace
+}  // namespace qlab::test
