@@ -153,21 +153,28 @@ constexpr double kCharacterWidth = 8.4;
 constexpr int kLineHeight = 18;
 constexpr int kMargin = 14;
 
-/// Each run of one style stands at its own column, so that no font can push the next one aside.
+bool blank_at(const std::vector<Cell>& row, std::size_t i) {
+  return i >= row.size() || row[i].character == " ";
+}
+
+/// Each run of one style stands at its own column, so that no font can push the next one aside. Two
+/// blanks end a run too: not every viewer keeps them.
 void print_row(const std::vector<Cell>& row, std::size_t number) {
   const double y = kMargin + kLineHeight * (static_cast<double>(number) + 0.75);
   for (std::size_t i = 0; i < row.size();) {
-    std::string text;
-    const std::size_t start = i;
+    if (blank_at(row, i)) {
+      ++i;
+      continue;
+    }
+    const double x = kMargin + kCharacterWidth * static_cast<double>(i);
     const Style style = row[i].style;
-    for (; i < row.size() && row[i].style == style; ++i) text += row[i].character;
-    const std::size_t blanks = std::min(text.find_first_not_of(' '), text.size());
-    text.erase(0, blanks);
-    text.erase(text.find_last_not_of(' ') + 1);
-    if (text.empty()) continue;
+    std::string text;
+    for (; i < row.size() && row[i].style == style; ++i) {
+      if (blank_at(row, i) && blank_at(row, i + 1)) break;
+      text += row[i].character;
+    }
     const std::string names = classes(style);
-    std::printf("<text x=\"%.1f\" y=\"%.1f\"%s>%s</text>\n",
-                kMargin + kCharacterWidth * static_cast<double>(start + blanks), y,
+    std::printf("<text x=\"%.1f\" y=\"%.1f\"%s>%s</text>\n", x, y,
                 names.empty() ? "" : (" class=\"" + names + "\"").c_str(), escaped(text).c_str());
   }
 }
@@ -175,7 +182,7 @@ void print_row(const std::vector<Cell>& row, std::size_t number) {
 // A dark window with its own background reads the same on a light page and on a dark one; each
 // colour has a contrast of at least 4.5 with it, dimmed text included.
 constexpr std::string_view kStyleSheet =
-    "text{font:14px ui-monospace,Consolas,'DejaVu Sans Mono',monospace;white-space:pre;"
+    "text{font:14px ui-monospace,Consolas,'DejaVu Sans Mono',monospace;"
     "fill:#e6edf3}.b{font-weight:700}.d{fill:#9da7b3}"
     ".c0,.c8{fill:#9da7b3}.c1,.c9{fill:#ff7b72}.c2,.c10{fill:#56d364}.c3,.c11{fill:#e3b341}"
     ".c4,.c12{fill:#79c0ff}.c5,.c13{fill:#d2a8ff}.c6,.c14{fill:#56d4dd}.c7,.c15{fill:#e6edf3}";

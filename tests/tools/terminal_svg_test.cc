@@ -37,9 +37,11 @@ TEST(TerminalSvg, ShowsTheLastStateOfALineThatWasDrawnOver) {
   EXPECT_THAT(picture("abcdef\rXY\n"), HasSubstr(">XYcdef<"));
 }
 
-TEST(TerminalSvg, PlacesARunBehindBlanksAtItsColumn) {
+TEST(TerminalSvg, PlacesWhatStandsBehindBlanksAtItsColumn) {
   // Column 10 of characters 8.4 wide, behind a margin of 14.
   EXPECT_THAT(picture("     \033[2m     far\033[0m\n"), HasSubstr("x=\"98.0\""));
+  EXPECT_THAT(picture("one word  second\n"),
+              AllOf(HasSubstr(">one word</text>"), HasSubstr("x=\"98.0\" y=\"27.5\">second<")));
 }
 
 TEST(TerminalSvg, LeavesOutOtherSequencesAndControlBytes) {

@@ -52,7 +52,7 @@ show_progress() {
   local line done_ total left draw='' next=0 start=$SECONDS
   [[ -t 2 && -z ${NO_COLOR-} && ${TERM-dumb} != dumb ]] && draw=1
   while IFS= read -r line; do
-    [[ $line != *Re-checking* ]] || continue
+    [[ $line != *Re-checking* && $line != *Re-running* ]] || continue
     if [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
       done_=${BASH_REMATCH[1]} total=${BASH_REMATCH[2]}
     elif [[ $line =~ ^\[\ *([0-9]+)%\]\ Building ]]; then
