@@ -161,12 +161,12 @@ class Report {
         "sequences of {} tokens. KV: for each token",
         r_.circumstances.budget_gib, kBatchContext));
     line(terminal_.styled(
-        Style::kDim, fmt::format("  {:<20}{:>9}{:>9}{:>7}{:>9}{:>9}{:>9}{:>6}", "config", "weights",
+        Style::kDim, fmt::format("  {:<20}{:>9}{:>7}{:>8}{:>10}{:>9}{:>8}{:>6}", "config", "weights",
                                  "bits", "KV", "7B", "7B KV", "context", "batch")));
     for (const MemoryRow& row : r_.memory) {
       if (row.configuration->outliers || row.configuration->name == "int8_tensor") continue;
       line(fmt::format(
-          "  {:<20}{:>9}{:>9.3f}{:>7}{:>9}{:>9}{:>9}{:>6}", row.configuration->name,
+          "  {:<20}{:>9}{:>7.3f}{:>8}{:>10}{:>9}{:>8}{:>6}", row.configuration->name,
           fmt::format("{:.2f} MiB", static_cast<double>(row.weight_bytes) / 0x1p20),
           row.bits_per_weight, fmt::format("{} B", row.kv_bytes_per_token),
           fmt::format("{:.2f} GiB", static_cast<double>(row.big_weight_bytes) / 0x1p30),
