@@ -141,6 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
         ByHand{"KeepsZeroForPositive", {10, 15}, 1, 0, {10, 15}, "the range must hold 0"},
         ByHand{"KeepsZeroForNegative", {-10, -15}, 1, 15, {5, 0}, "the range must hold 0"},
         ByHand{"ClampsAfterRounding", {-7.5, 7.5}, 1, 8, {0, 15}, "7.5 → 8, 8 + 8 is no code"},
+        ByHand{"RoundsZeroToEven", {-2.5, 12.5}, 1, 2, {0, 14}, "2.5 steps under 0: zero point 2"},
         ByHand{"TakesAllZeros", {0, -0.0F}, 1, 0, {0, 0}, "no division by a scale of 0"},
         // FP16 has steps of 2 there: 2049 is a tie, and goes to 2048.
         ByHand{"RoundsTheScaleToFp16", {0, 15 * 2049}, 2048, 0, {0, 15}, "the scale is stored"},
@@ -276,7 +277,6 @@ TEST(QuantizeInt4Rtn, RefusesWhatHasNoCode) {
   const auto refuses = [](std::vector<float> weights, std::int64_t group_size) {
     return [=] { quantize_int4_rtn(row(weights).view(), group_size); };
   };
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_THAT(refuses({1, 2}, 0), ThrowsMessage<ContractError>(HasSubstr("group_size is 0")));
   // std::min and std::max drop a NaN, so it is planted first and last in its group.
@@ -284,7 +284,7 @@ TEST(QuantizeInt4Rtn, RefusesWhatHasNoCode) {
               ThrowsMessage<ContractError>(HasSubstr("weight[0, 2] is nan; only finite weights")));
   EXPECT_THAT(refuses({1, 2, 3, kNan}, 2),
               ThrowsMessage<ContractError>(HasSubstr("weight[0, 3] is nan")));
-  EXPECT_THAT(refuses({1, -kInfinity}, 2),
+  EXPECT_THAT(refuses({1, -HUGE_VALF}, 2),
               ThrowsMessage<ContractError>(HasSubstr("weight[0, 1] is -inf")));
   // 65520 is the tie between 65504 and infinity, and goes to infinity.
   EXPECT_THAT(refuses({1, 2, 0, 15 * 65520.0F}, 2),

@@ -35,7 +35,7 @@ inline std::vector<W4A16Shape> w4a16_shapes() {
   sides.insert(sides.end(), {{4, 33, 520}, {3, 31, 97}, {5, 47, 511}, {9, 97, 1031}, {3, 5, 4225}});
   std::vector<W4A16Shape> all;
   for (const GemmShape& side : sides) {
-    for (const std::int64_t group_size : {1, 5, 16, 32, 96, 128, 4160}) {
+    for (const std::int64_t group_size : {1, 5, 16, 32, 37, 96, 128, 4160}) {
       all.push_back({side, group_size});
     }
   }
