@@ -25,10 +25,10 @@ set(LAB_FOLDER_tools tools/lab)
 set(LAB_BELOW_tools lab_model lab_support fmt::fmt nlohmann_json::nlohmann_json)
 set(LAB_INCLUDE_tools tools)
 
-# lab_library(<name>): every .cc of its folder, less the program's main.
+# lab_library(<name>): every .cc of its folder but a program's main and tests.
 function(lab_library name)
   file(GLOB sources CONFIGURE_DEPENDS ${LAB_FOLDER_${name}}/*.cc)
-  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(/main|_test)\\.cc$")
   add_library(lab_${name} STATIC ${sources})
   target_link_libraries(lab_${name} PRIVATE lab_options PUBLIC ${LAB_BELOW_${name}})
   if(LAB_INCLUDE_${name})
@@ -39,7 +39,7 @@ endfunction()
 # The program tests/<folder>/<stem>.cc, run by ctest case by case. A skipped case counts as skipped.
 # Its seed comes from LAB_SEED in the environment of ctest.
 function(lab_gtest folder stem)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "LABELS")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT;LABEL" "")
   add_executable(${stem} tests/${folder}/${stem}.cc)
   target_link_libraries(${stem} PRIVATE lab_options lab_${folder} lab_support
     fmt::fmt GTest::gmock GTest::gtest_main)
@@ -49,18 +49,18 @@ function(lab_gtest folder stem)
     add_dependencies(${stem} ${programs})
   endif()
   gtest_discover_tests(${stem} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${arg_LABEL})  # one: it would split a list
 endfunction()
 
 # lab_test(<folder> <stem>): a test that everybody runs.
 function(lab_test folder stem)
-  lab_gtest(${folder} ${stem} TIMEOUT 300 LABELS ${folder})
+  lab_gtest(${folder} ${stem} TIMEOUT 300 LABEL ${folder})
 endfunction()
 
 # lab_slow_test(<folder> <stem>): an exhaustive test of minutes; only `ctest --preset slow` and
 # `./lab selftest --slow` run it.
 function(lab_slow_test folder stem)
-  lab_gtest(${folder} ${stem} TIMEOUT 3600 LABELS ${folder} slow)
+  lab_gtest(${folder} ${stem} TIMEOUT 3600 LABEL slow)
 endfunction()
 
 # lab_operation(<module> <op>): its test and its bench, which walk the ladder in <op>.h.
