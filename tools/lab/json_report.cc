@@ -51,17 +51,12 @@ Json to_json(const MemoryRow& row) {
 }
 
 Json to_json(const Circumstances& c) {
-  return {{"date", c.date},
-          {"cpu", c.cpu},
-          {"threads", c.threads},
-          {"isa", isa_name(c.isa)},
-          {"isa_forced", c.isa_forced},
-          {"model", c.model},
-          {"parameters", c.parameters},
-          {"inputs", c.inputs},
-          {"quick", c.quick},
-          {"seed", c.seed},
-          {"budget_gib", c.budget_gib}};
+  return {{"date", c.date},         {"cpu", c.cpu},
+          {"load_average", c.load}, {"threads", c.threads},
+          {"isa", isa_name(c.isa)}, {"isa_forced", c.isa_forced},
+          {"model", c.model},       {"parameters", c.parameters},
+          {"inputs", c.inputs},     {"quick", c.quick},
+          {"seed", c.seed},         {"budget_gib", c.budget_gib}};
 }
 
 Json to_json(const TableRow& row) {

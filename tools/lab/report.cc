@@ -92,9 +92,12 @@ class Report {
     line(terminal_.styled(
         Style::kBold,
         fmt::format("Quantization Lab {}: the tradeoff table, measured here", QLAB_VERSION)));
-    note(fmt::format("{} · {} {} · kernels up to {}{} · {}", c.cpu, c.threads,
+    note(fmt::format("{} · {} {} · kernels up to {}{} · load {:.1f} · {}", c.cpu, c.threads,
                      c.threads == 1 ? "thread" : "threads", isa_name(c.isa),
-                     c.isa_forced ? " (forced)" : "", c.date));
+                     c.isa_forced ? " (forced)" : "", c.load, c.date));
+    if (c.load > 0.5) {
+      note("other programs are running: times will be noisy, and more claims undecided");
+    }
     note(
         fmt::format("read bandwidth {:.1f} GB/s · multiply-add peak {:.0f} GFLOP/s, measured in "
                     "this run · seed {}{}",
@@ -160,9 +163,9 @@ class Report {
         "{} GiB hold a 7B model's weights and its cache: the context that fits, and the "
         "sequences of {} tokens. KV: for each token",
         r_.circumstances.budget_gib, kBatchContext));
-    line(terminal_.styled(
-        Style::kDim, fmt::format("  {:<20}{:>9}{:>7}{:>8}{:>10}{:>9}{:>8}{:>6}", "config", "weights",
-                                 "bits", "KV", "7B", "7B KV", "context", "batch")));
+    line(terminal_.styled(Style::kDim,
+                          fmt::format("  {:<20}{:>9}{:>7}{:>8}{:>10}{:>9}{:>8}{:>6}", "config",
+                                      "weights", "bits", "KV", "7B", "7B KV", "context", "batch")));
     for (const MemoryRow& row : r_.memory) {
       if (row.configuration->outliers || row.configuration->name == "int8_tensor") continue;
       line(fmt::format(

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <stdexcept>
 
@@ -53,6 +54,12 @@ std::string cpu_name() {
     if (line.starts_with("model name")) return line.substr(line.find(": ") + 2);
   }
   return "unknown processor";
+}
+
+double load_average() {
+  double load = 0;
+  getloadavg(&load, 1);
+  return load;
 }
 
 std::string utc_now() {

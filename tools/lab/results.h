@@ -18,6 +18,7 @@ namespace qlab {
 struct Circumstances {
   std::string date;  ///< ISO 8601, UTC
   std::string cpu;
+  double load;  ///< average number of running programs in the minute before
   int threads;
   Isa isa;            ///< highest level that kernels could take
   bool isa_forced;    ///< below what the processor has
@@ -54,8 +55,9 @@ struct Results {
   std::vector<JudgedClaim> claims() const;
 };
 
-/// Name of the processor and today's date.
+/// What the machine says of itself.
 std::string cpu_name();
+double load_average();
 std::string utc_now();
 
 /// The whole report as text for a terminal.
