@@ -19,6 +19,7 @@ struct Case {
   const char* predicate;
   Interval interval;
   double margin;
+  double noise;
   Outcome outcome;
 };
 
@@ -27,7 +28,7 @@ class Judge : public testing::TestWithParam<Case> {};
 TEST_P(Judge, DecidesByTheWholeInterval) {
   const Case& c = GetParam();
   const Verdict verdict =
-      judge(parse_predicate(c.predicate), Measurement{c.interval, c.margin, ""});
+      judge(parse_predicate(c.predicate), Measurement{c.interval, c.margin, c.noise});
   EXPECT_EQ(verdict.outcome, c.outcome) << verdict.reason;
   EXPECT_EQ(verdict.reason.empty(), c.outcome != Outcome::kNotMeasured);
 }
@@ -35,32 +36,48 @@ TEST_P(Judge, DecidesByTheWholeInterval) {
 INSTANTIATE_TEST_SUITE_P(
     , Judge,
     testing::Values(
-        Case{"BelowTheBorderHolds", "< 1", {0.8, 0.7, 0.9}, 0, Outcome::kHeld},
-        Case{"AboveTheBorderDoesNot", "< 1", {1.2, 1.1, 1.3}, 0, Outcome::kDidNotHold},
-        Case{"AStraddleDecidesNothing", "< 1", {0.97, 0.9, 1.04}, 0, Outcome::kNotMeasured},
-        Case{"TheBorderItselfIsNotBelowIt", "< 1", {1, 1, 1}, 0, Outcome::kDidNotHold},
-        Case{"WithinTheMarginIsNoGain", "< 1", {0.985, 0.982, 0.99}, 0.02, Outcome::kDidNotHold},
-        Case{"BeyondTheMarginIs", "< 1", {0.95, 0.94, 0.96}, 0.02, Outcome::kHeld},
+        Case{"BelowTheBorderHolds", "< 1", {0.8, 0.7, 0.9}, 0, 0, Outcome::kHeld},
+        Case{"AboveTheBorderDoesNot", "< 1", {1.2, 1.1, 1.3}, 0, 0, Outcome::kDidNotHold},
+        Case{"AStraddleDecidesNothing", "< 1", {0.97, 0.9, 1.04}, 0, 0, Outcome::kNotMeasured},
+        Case{"TheBorderItselfIsNotBelowIt", "< 1", {1, 1, 1}, 0, 0, Outcome::kDidNotHold},
+        Case{"WithinTheMarginIsNoGain", "< 1", {0.985, 0.982, 0.99}, 0.02, 0, Outcome::kDidNotHold},
+        Case{"BeyondTheMarginIs", "< 1", {0.95, 0.94, 0.96}, 0.02, 0, Outcome::kHeld},
         Case{"AStraddleOfTheMarginDecidesNothing",
              "< 1",
              {0.98, 0.97, 0.99},
              0.02,
              Outcome::kNotMeasured},
-        Case{"GreaterMirrorsLess", "> 1", {1.2, 1.1, 1.3}, 0.02, Outcome::kHeld},
-        Case{"GreaterWithinTheMargin", "> 1", {1.01, 1.005, 1.015}, 0.02, Outcome::kDidNotHold},
-        Case{"GreaterThanZeroHasNoMargin", "> 0", {0.1, 0.05, 0.2}, 0.02, Outcome::kHeld},
-        Case{"ZeroIsNotGreater", "> 0", {0, 0, 0}, 0, Outcome::kDidNotHold},
-        Case{"NegativeBorders", "< -0.25", {-2, -2.5, -1.5}, 0.02, Outcome::kHeld},
-        Case{"ABandHoldsOnItsBorders", "within 16 … 16", {16, 16, 16}, 0, Outcome::kHeld},
-        Case{"ABandIsLeftBelow", "within 0.5 … 0.52", {0.4, 0.4, 0.4}, 0, Outcome::kDidNotHold},
-        Case{"ABandIsLeftAbove", "within 0.5 … 0.52", {0.6, 0.6, 0.6}, 0, Outcome::kDidNotHold},
+        Case{"GreaterMirrorsLess", "> 1", {1.2, 1.1, 1.3}, 0.02, 0, Outcome::kHeld},
+        Case{"GreaterWithinTheMargin", "> 1", {1.01, 1.005, 1.015}, 0.02, 0, Outcome::kDidNotHold},
+        Case{"GreaterThanZeroHasNoMargin", "> 0", {0.1, 0.05, 0.2}, 0.02, 0, Outcome::kHeld},
+        Case{"ZeroIsNotGreater", "> 0", {0, 0, 0}, 0, 0, Outcome::kDidNotHold},
+        Case{"NegativeBorders", "< -0.25", {-2, -2.5, -1.5}, 0.02, 0, Outcome::kHeld},
+        Case{"ABandHoldsOnItsBorders", "within 16 … 16", {16, 16, 16}, 0, 0, Outcome::kHeld},
+        Case{"ABandIsLeftBelow", "within 0.5 … 0.52", {0.4, 0.4, 0.4}, 0, 0, Outcome::kDidNotHold},
+        Case{"ABandIsLeftAbove", "within 0.5 … 0.52", {0.6, 0.6, 0.6}, 0, 0, Outcome::kDidNotHold},
         Case{"AWideIntervalDecidesNothingAboutABand",
              "within -0.02 … 0.02",
              {0, -0.03, 0.03},
              0,
              Outcome::kNotMeasured},
-        Case{"NaNIsNeverHeld", "< 1", {kNan, kNan, kNan}, 0, Outcome::kNotMeasured},
-        Case{"NaNEndIsNeverHeld", "< 1", {0.5, kNan, 0.6}, 0, Outcome::kNotMeasured}),
+        Case{
+            "NoiseWidensWhatWouldHold", "< 1", {0.9, 0.85, 0.95}, 0.02, 0.1, Outcome::kNotMeasured},
+        Case{
+            "NoiseLeavesWhatIsFarFromTheBorder", "< 1", {0.5, 0.4, 0.6}, 0.02, 0.1, Outcome::kHeld},
+        Case{"NoiseWidensWhatWouldNotHold",
+             "< 1",
+             {1.05, 1.02, 1.1},
+             0.02,
+             0.1,
+             Outcome::kNotMeasured},
+        Case{"NoiseDecidesNoBand",
+             "within 0.4 … 0.67",
+             {0.5, 0.45, 0.65},
+             0,
+             0.1,
+             Outcome::kNotMeasured},
+        Case{"NaNIsNeverHeld", "< 1", {kNan, kNan, kNan}, 0, 0, Outcome::kNotMeasured},
+        Case{"NaNEndIsNeverHeld", "< 1", {0.5, kNan, 0.6}, 0, 0, Outcome::kNotMeasured}),
     [](const auto& test_info) { return test_info.param.name; });
 
 Claim claim_about(const std::string& measure) {

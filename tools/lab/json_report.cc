@@ -31,6 +31,7 @@ Json to_json(const SpeedRow& row) {
           {"path", isa_name(row.path)},
           {"seconds", to_json(row.seconds)},
           {"time_of_fp16", to_json(row.to_fp16)},
+          {"noise", row.noise},
           {"bytes", row.cost.bytes},
           {"flops", row.cost.flops},
           {"read_bandwidth_share", row.read_bandwidth_share},
@@ -85,6 +86,7 @@ Json to_json(const JudgedClaim& judged, const Measurements& measurements) {
   if (const auto* found = std::get_if<Measurement>(&measurements.at(claim.measure))) {
     json["measured"] = to_json(found->interval);
     json["measured"]["margin"] = found->margin;
+    json["measured"]["noise"] = found->noise;
     json["measured"]["unit"] = found->unit;
   }
   return json;
@@ -110,8 +112,7 @@ std::string to_json(const Results& results) {
                      {"circumstances", to_json(results.circumstances)},
                      {"roofline",
                       {{"read_bytes_per_second", results.speed.read_bytes_per_second},
-                       {"fma_flops_per_second", results.speed.fma_flops_per_second},
-                       {"margin", results.speed.margin}}},
+                       {"fma_flops_per_second", results.speed.fma_flops_per_second}}},
                      {"table", list(results.table())},
                      {"claims", claims},
                      {"quality", list(results.quality.rows)},

@@ -26,7 +26,7 @@ std::vector<std::pair<std::int64_t, std::int64_t>> block_layers(const LlamaConfi
 }
 
 void add_exact(Measurements& measurements, const std::string& name, double value) {
-  measurements[name] = Measurement{{value, value, value}, 0, ""};
+  measurements[name] = Measurement{{value, value, value}};
 }
 
 }  // namespace

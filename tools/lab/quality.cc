@@ -83,7 +83,8 @@ void add_measurements(const std::vector<Scores>& all, std::uint64_t seed,
                       Measurements& measurements) {
   const auto add = [&](const std::string& name, std::int64_t units, const std::string& unit,
                        auto statistic) {
-    measurements[name] = Measurement{bootstrap(units, seed, kResamples, statistic), 0, unit};
+    measurements[name] =
+        Measurement{.interval = bootstrap(units, seed, kResamples, statistic), .unit = unit};
   };
   for (std::size_t a = 0; a < all.size(); ++a) {
     const std::string& name = configurations()[a].name;

@@ -130,16 +130,16 @@ class Report {
 
   void speed() {
     title("2. Speed: operations of a 7B model (Llama 2), time as a ratio to FP16");
-    note(fmt::format(
-        "medians of interleaved rounds [95 % interval] · two timings of one FP16 kernel "
-        "differ by up to {:.1f} %: ratios within {:.1f} % of a border decide nothing",
-        50 * r_.speed.margin, 100 * r_.speed.margin));
+    note(
+        "medians of interleaved rounds [95 % interval]; shares of this run's read bandwidth and "
+        "multiply-add peak (FP32); noise: twice what FP16 differs from itself");
     std::string operation;
     for (const SpeedRow& row : r_.speed.rows) {
       if (row.operation != operation) {
         operation = row.operation;
         line("  " + terminal_.styled(Style::kBold, operation) +
-             terminal_.styled(Style::kDim, fmt::format(", {} rounds", row.rounds)));
+             terminal_.styled(Style::kDim, fmt::format(", {} rounds, noise {:.1f} %", row.rounds,
+                                                       100 * row.noise)));
         line(terminal_.styled(Style::kDim,
                               fmt::format("  {:<20}{:<12}{:>9}  {:<21}{:>8}{:>8}", "config", "path",
                                           "ms", "of FP16's time", "of read", "of FMA")));

@@ -22,19 +22,17 @@ using test::read_bytes_per_second;
 
 constexpr std::int64_t kColdUpTo = 16;
 constexpr double kLongCall = 0.08;  // seconds; above it only a part of the columns is computed
-constexpr double kLeastMargin = 0.02;
+constexpr double kMargin = 0.02;    // a difference in time that does not matter
 
 /// Collects rows; knows the rates and the names.
 class Collector {
  public:
   Collector(Speed& speed, std::uint64_t seed) : speed_(speed), seed_(seed) {}
 
-  /// Adds a row for every candidate but the second FP16, whose distance from the first becomes the
-  /// margin.
+  /// Adds a row for every candidate but the second FP16, whose distance from the first is the noise.
   void add(const std::string& operation, const std::vector<Candidate>& candidates,
            const Times& times) {
     const Interval again = time_ratio(times[1], times[0], seed_);
-    speed_.margin = std::max(speed_.margin, 2 * std::abs(again.value - 1));
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       if (i == 1) continue;
       const Candidate& candidate = candidates[i];
@@ -45,6 +43,7 @@ class Collector {
                              .cost = candidate.cost,
                              .seconds = seconds,
                              .to_fp16 = time_ratio(times[i], times[0], seed_),
+                             .noise = 2 * std::abs(again.value - 1),
                              .read_bandwidth_share = 0,
                              .fma_peak_share = 0,
                              .rounds = std::ssize(times[i])});
@@ -76,6 +75,14 @@ std::int64_t timed_columns(LinearProblem& problem, std::int64_t M, std::int64_t 
   return std::clamp(columns, 2 * kProbe, N);
 }
 
+/// An operation may agree with itself by luck: none counts as quieter than the middle one.
+void level_noise(Speed& speed) {
+  std::vector<double> all;
+  for (const SpeedRow& row : speed.rows) all.push_back(row.noise);
+  const double middle = median(all);
+  for (SpeedRow& row : speed.rows) row.noise = std::max(row.noise, middle);
+}
+
 void shares(Speed& speed) {
   for (SpeedRow& row : speed.rows) {
     row.read_bandwidth_share =
@@ -96,21 +103,21 @@ void add_measurements(const Speed& speed, const std::string& first_layer,
   for (const SpeedRow& row : speed.rows) {
     if (row.operation.starts_with("decode attention")) {
       measurements[fmt::format("attention_time({}) / attention_time(fp16)", row.name)] =
-          Measurement{row.to_fp16, speed.margin, ""};
+          Measurement{row.to_fp16, kMargin, row.noise};
       continue;
     }
     if (!row.operation.starts_with(first_layer)) continue;  // claims are about one layer
     const std::string m = row.operation.substr(row.operation.rfind("M = ") + 4);
     measurements[fmt::format("time({}, M={}) / time(fp16, M={})", row.name, m, m)] =
-        Measurement{row.to_fp16, speed.margin, ""};
+        Measurement{row.to_fp16, kMargin, row.noise};
     const Interval of_read =
         per_time(row, static_cast<double>(row.cost.bytes) / speed.read_bytes_per_second);
     const Interval of_fma =
         per_time(row, static_cast<double>(row.cost.flops) / speed.fma_flops_per_second);
     measurements[fmt::format("read_bandwidth_share({}, M={})", row.name, m)] =
-        Measurement{of_read, speed.margin, ""};
+        Measurement{of_read, kMargin, row.noise};
     measurements[fmt::format("fma_peak_share({}, M={})", row.name, m)] =
-        Measurement{of_fma, speed.margin, ""};
+        Measurement{of_fma, kMargin, row.noise};
     if (row.name == "fp16" && m == "1") fp16_m1 = &row;
     if (row.name == "fp16" && m == "256" && fp16_m1 != nullptr) {
       // The two were not timed in the same rounds: the extremes of both intervals bound the ratio.
@@ -118,8 +125,8 @@ void add_measurements(const Speed& speed, const std::string& first_layer,
           per_time(*fp16_m1, static_cast<double>(fp16_m1->cost.flops) / speed.fma_flops_per_second);
       measurements["fma_peak_share(fp16, M=256) / fma_peak_share(fp16, M=1)"] =
           Measurement{{of_fma.value / one.value, of_fma.low / one.high, of_fma.high / one.low},
-                      speed.margin,
-                      ""};
+                      kMargin,
+                      std::max(row.noise, fp16_m1->noise)};
     }
   }
 }
@@ -148,7 +155,6 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
                     Progress& progress, double done, double unit, Measurements& measurements) {
   Speed speed{.read_bytes_per_second = read_bytes_per_second(machine.threads),
               .fma_flops_per_second = fma_flops_per_second(machine.threads),
-              .margin = kLeastMargin,
               .rows = {}};
   Collector collector(speed, seed);
   const double share =
@@ -180,6 +186,7 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
   speed.fma_flops_per_second =
       std::max(speed.fma_flops_per_second, fma_flops_per_second(machine.threads));
   shares(speed);
+  level_noise(speed);
   add_measurements(speed, plan.layers[0].name, measurements);
   return speed;
 }

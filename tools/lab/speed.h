@@ -24,6 +24,7 @@ struct SpeedRow {
   Cost cost;
   Interval seconds;
   Interval to_fp16;             ///< time / FP16's time, round by round
+  double noise;                 ///< twice what FP16 differed from itself, relative
   double read_bandwidth_share;  ///< bytes a second / read bandwidth of this run
   double fma_peak_share;        ///< operations a second / FMA peak of this run
   std::int64_t rounds;
@@ -31,7 +32,6 @@ struct SpeedRow {
 
 struct Speed {
   double read_bytes_per_second, fma_flops_per_second;  ///< measured in this run
-  double margin;  ///< twice what FP16 differs from itself, at least 2 %
   std::vector<SpeedRow> rows;
 };
 

@@ -11,23 +11,26 @@
 namespace qlab {
 namespace {
 
-/// The interval lies between the borders, each moved inwards by the margin.
-bool surely_inside(const Predicate& predicate, const Measurement& m) {
-  const double low = predicate.low + m.margin * std::abs(predicate.low);
-  const double high = predicate.high - m.margin * std::abs(predicate.high);
-  const bool above = predicate.closed ? m.interval.low >= low : m.interval.low > low;
-  const bool below = predicate.closed ? m.interval.high <= high : m.interval.high < high;
-  // An infinite border times a margin of 0 is NaN; there is nothing to check on that side.
-  return (std::isinf(predicate.low) || above) && (std::isinf(predicate.high) || below);
+/// The borders, each moved inwards by the margin. An infinite one stays where it is.
+Predicate with_margin(Predicate predicate, double margin) {
+  if (std::isfinite(predicate.low)) predicate.low += margin * std::abs(predicate.low);
+  if (std::isfinite(predicate.high)) predicate.high -= margin * std::abs(predicate.high);
+  return predicate;
 }
 
-/// The interval lies wholly beyond one of the borders, or within the margin before it.
-bool surely_outside(const Predicate& predicate, const Measurement& m) {
-  const double low = predicate.low + m.margin * std::abs(predicate.low);
-  const double high = predicate.high - m.margin * std::abs(predicate.high);
-  const bool under = predicate.closed ? m.interval.high < low : m.interval.high <= low;
-  const bool over = predicate.closed ? m.interval.low > high : m.interval.low >= high;
-  return (!std::isinf(predicate.low) && under) || (!std::isinf(predicate.high) && over);
+Interval with_noise(const Interval& interval, double noise) {
+  return {interval.value, interval.low - noise * std::abs(interval.low),
+          interval.high + noise * std::abs(interval.high)};
+}
+
+bool surely_inside(const Predicate& claimed, const Interval& found) {
+  return claimed.closed ? claimed.low <= found.low && found.high <= claimed.high
+                        : claimed.low < found.low && found.high < claimed.high;
+}
+
+bool surely_outside(const Predicate& claimed, const Interval& found) {
+  return claimed.closed ? found.high < claimed.low || claimed.high < found.low
+                        : found.high <= claimed.low || claimed.high <= found.low;
 }
 
 }  // namespace
@@ -51,10 +54,12 @@ Verdict judge(const Predicate& predicate, const Measurement& measurement) {
     return {Outcome::kNotMeasured, fmt::format("{:.3g} lies outside its interval {:.3g} … {:.3g}",
                                                interval.value, interval.low, interval.high)};
   }
-  if (surely_inside(predicate, measurement)) return {Outcome::kHeld, ""};
-  if (surely_outside(predicate, measurement)) return {Outcome::kDidNotHold, ""};
+  const Predicate claimed = with_margin(predicate, measurement.margin);
+  const Interval found = with_noise(interval, measurement.noise);
+  if (surely_inside(claimed, found)) return {Outcome::kHeld, ""};
+  if (surely_outside(claimed, found)) return {Outcome::kDidNotHold, ""};
   return {Outcome::kNotMeasured,
-          fmt::format("inside the noise: {:.3g} … {:.3g}", interval.low, interval.high)};
+          fmt::format("inside the noise: {:.3g} … {:.3g}", found.low, found.high)};
 }
 
 Verdict judge(const Claim& claim, const Measurements& measurements) {

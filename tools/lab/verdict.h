@@ -15,8 +15,9 @@ namespace qlab {
 /// A number with its 95 % interval.
 struct Measurement {
   Interval interval;
-  double margin = 0;  ///< relative distance from a border within which two times count as equal
-  std::string unit;   ///< "", "bits/byte", …
+  double margin = 0;      ///< relative distance from a border that does not matter, 2 % for times
+  double noise = 0;       ///< relative distance that two measurements of one thing had in this run
+  std::string unit = {};  ///< "bits/byte", …
 };
 
 /// Why there is no number.
@@ -37,8 +38,9 @@ struct Verdict {
 /// "held", "did not hold here", "not measured here".
 std::string outcome_name(Outcome outcome);
 
-/// Held when the whole interval lies on the claimed side beyond the margin; did not hold when the
-/// whole interval lies on the other side or within the margin; else the answer is inside the noise.
+/// The border moves by the margin towards the claimed side, the interval grows by the noise. Held when
+/// the interval then lies wholly on the claimed side, did not hold when wholly on the other; else the
+/// answer is inside the noise.
 Verdict judge(const Predicate& predicate, const Measurement& measurement);
 
 /// The same, for a claim among all measurements. A measure that nothing was measured for by any name
