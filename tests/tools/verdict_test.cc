@@ -46,6 +46,7 @@ INSTANTIATE_TEST_SUITE_P(
              "< 1",
              {0.98, 0.97, 0.99},
              0.02,
+             0,
              Outcome::kNotMeasured},
         Case{"GreaterMirrorsLess", "> 1", {1.2, 1.1, 1.3}, 0.02, 0, Outcome::kHeld},
         Case{"GreaterWithinTheMargin", "> 1", {1.01, 1.005, 1.015}, 0.02, 0, Outcome::kDidNotHold},
@@ -58,6 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"AWideIntervalDecidesNothingAboutABand",
              "within -0.02 … 0.02",
              {0, -0.03, 0.03},
+             0,
              0,
              Outcome::kNotMeasured},
         Case{
