@@ -3,8 +3,8 @@
 /// Checkpoint: the tensors that the config asks for, by the names that Transformers gives them.
 #include "model/checkpoint.h"
 
-#include <algorithm>
 #include <string>
+#include <system_error>
 
 #include "model/tensor_files.h"
 

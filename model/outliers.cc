@@ -15,9 +15,8 @@ namespace {
 std::vector<std::int64_t> middle_gains(const std::vector<float>& gains, std::int64_t count) {
   std::vector<std::int64_t> order(gains.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, [&](std::int64_t i) {
-    return std::abs(gains[static_cast<std::size_t>(i)]);
-  });
+  std::ranges::stable_sort(
+      order, {}, [&](std::int64_t i) { return std::abs(gains[static_cast<std::size_t>(i)]); });
   const auto first = order.begin() + (std::ssize(order) - count) / 2;
   return {first, first + count};
 }

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include "common/formats.h"

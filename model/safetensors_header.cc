@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/strict_json.h"
@@ -138,6 +139,7 @@ void check_tiling(const std::map<std::string, TensorEntry>& tensors,
                   std::span<const std::byte> data, const Path& file) {
   using Place = std::pair<std::span<const std::byte>, const std::string*>;
   std::vector<Place> places;
+  places.reserve(tensors.size());
   for (const auto& [name, entry] : tensors) places.emplace_back(entry.bytes, &name);
   const auto ends = [](const Place& place) {  // an empty tensor stands before the one it touches
     return std::pair(place.first.data(), place.first.data() + place.first.size());

@@ -4,6 +4,7 @@
 #include "model/tensor_files.h"
 
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "model/strict_json.h"
 

@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -26,7 +26,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr std::int64_t kVocab = 5, kHidden = 4, kIntermediate = 6, kQ = 8, kKv = 2;
-
 const Json kConfig = Json::parse(R"({
   "model_type": "llama", "vocab_size": 5, "hidden_size": 4, "intermediate_size": 6,
   "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 2,
@@ -61,10 +60,10 @@ Tensors all_tensors() {
 std::string file_of(const Tensors& tensors) {
   SafetensorsWriter writer;
   for (const auto& [name, tensor] : tensors) {
-    std::int64_t size = 1;
-    for (const std::int64_t side : tensor.shape) size *= side;
-    std::vector<float> values;
-    for (std::int64_t i = 0; i < size; ++i) values.push_back(tensor.first + static_cast<float>(i));
+    std::size_t size = 1;
+    for (const std::int64_t side : tensor.shape) size *= static_cast<std::size_t>(side);
+    std::vector<float> values(size);
+    std::iota(values.begin(), values.end(), tensor.first);
     writer.add(name, tensor.shape, values);
   }
   return writer.file();
@@ -155,8 +154,7 @@ TEST_F(CheckpointFiles, NamesEachMissingTensor) {
     Tensors tensors = all_tensors();
     tensors.erase(name);
     write(tensors);
-    EXPECT_THAT(refusal(),
-                AllOf(HasSubstr("model.safetensors: tensor \"" + name + "\" is missing")));
+    EXPECT_THAT(refusal(), HasSubstr("model.safetensors: tensor \"" + name + "\" is missing"));
   }
 }
 
@@ -195,17 +193,12 @@ TEST_F(CheckpointFiles, SaysThatTheTinyModelIsTruncated) {
   }
 }
 
-TEST_F(CheckpointFiles, NamesAMissingShard) {
-  write_shards();
-  std::filesystem::remove(directory_ / "b.safetensors");
-  EXPECT_THAT(refusal(), AllOf(HasSubstr("b.safetensors"), HasSubstr("shard is missing"),
-                               HasSubstr("lm_head.weight")));
-}
-
-TEST_F(CheckpointFiles, NamesATensorThatItsShardLacks) {
+TEST_F(CheckpointFiles, NamesAMissingShardAndATensorThatOneLacks) {
   write_shards();
   write_file(directory_ / "b.safetensors", file_of({}));
-  EXPECT_THAT(refusal(), AllOf(HasSubstr("b.safetensors"), HasSubstr("lm_head.weight")));
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("b.safetensors: tensor"), HasSubstr("lm_head.weight")));
+  std::filesystem::remove(directory_ / "b.safetensors");
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("b.safetensors: the shard"), HasSubstr("lm_head.weight")));
 }
 
 TEST_F(CheckpointFiles, NamesATensorThatTheIndexLacks) {
@@ -213,9 +206,9 @@ TEST_F(CheckpointFiles, NamesATensorThatTheIndexLacks) {
   write_file(directory_ / kIndex, R"({"weight_map": {"model.norm.weight": "b.safetensors"}})");
   EXPECT_THAT(refusal(), AllOf(HasSubstr(kIndex), HasSubstr("embed_tokens.weight\" is missing")));
   write_file(directory_ / kIndex, R"({"weight_map": {}})");
-  EXPECT_THAT(refusal(), AllOf(HasSubstr(kIndex), HasSubstr("is missing")));
+  EXPECT_THAT(refusal(), HasSubstr("is missing"));
   write_file(directory_ / kIndex, R"({"weight_map": []})");
-  EXPECT_THAT(refusal(), AllOf(HasSubstr(kIndex), HasSubstr("weight_map")));
+  EXPECT_THAT(refusal(), HasSubstr("weight_map"));
 }
 
 TEST_F(CheckpointFiles, OpensNoShardOutsideTheDirectory) {
@@ -242,7 +235,7 @@ std::int64_t count_scaled(const float* before, const float* after, std::int64_t 
   return scaled;
 }
 
-TEST(PlantOutliers, MovesAFactorFromColumnsIntoTheLargestGains) {
+TEST(PlantOutliers, MovesAFactorFromColumnsIntoTheMiddleGains) {
   const TestSeed seed;
   Random first(seed);
   Random second(seed);
@@ -256,8 +249,14 @@ TEST(PlantOutliers, MovesAFactorFromColumnsIntoTheLargestGains) {
     const LayerWeights& b = after.layers[i];
     for (const auto norm : {&LayerWeights::input_norm, &LayerWeights::post_attention_norm}) {
       EXPECT_EQ(count_scaled((a.*norm).data(), (b.*norm).data(), c.hidden_size, 32), 3);
-      const auto planted = std::ranges::max_element(b.*norm) - (b.*norm).begin();
-      EXPECT_EQ((a.*norm)[static_cast<std::size_t>(planted)], std::ranges::max(a.*norm));
+      std::vector<float> planted;
+      for (std::size_t k = 0; k < (a.*norm).size(); ++k) {
+        if ((a.*norm)[k] != (b.*norm)[k]) planted.push_back((a.*norm)[k]);
+      }
+      std::vector<float> sorted = a.*norm;  // all positive
+      std::ranges::sort(sorted);
+      std::ranges::sort(planted);
+      EXPECT_EQ(planted, std::vector<float>(sorted.begin() + 20, sorted.begin() + 23));  // of 44
     }
     for (const auto reader : {&LayerWeights::q_proj, &LayerWeights::k_proj, &LayerWeights::v_proj,
                               &LayerWeights::gate_proj, &LayerWeights::up_proj}) {
@@ -284,11 +283,11 @@ TEST(PlantOutliers, RefusesWhatWouldRound) {
   }
   EXPECT_THAT([&] { plant_outliers(checkpoint, 2, 45); },
               testing::ThrowsMessage<ContractError>(HasSubstr("45 channels")));
-  checkpoint.layers[0].input_norm[0] = 4;
+  std::ranges::fill(checkpoint.layers[0].input_norm, 4.0F);
   EXPECT_THAT([&] { plant_outliers(checkpoint, 0x1p127F, 1); },
               testing::ThrowsMessage<ContractError>(HasSubstr("leaves the range of FP32")));
-  checkpoint.layers[0].q_proj(0, 0) =
-      0x1.fffffep-20F;  // over 2¹²⁰ it would be a subnormal, rounded
+  // Over 2¹²⁰ it is a subnormal of fewer bits.
+  std::fill_n(checkpoint.layers[0].q_proj.data(), checkpoint.config.hidden_size, 0x1.fffffep-20F);
   EXPECT_THAT([&] { plant_outliers(checkpoint, 0x1p120F, 1); },
               testing::ThrowsMessage<ContractError>(HasSubstr("leaves the range of FP32")));
 }

@@ -7,8 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
+#include <cstring>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <string>
@@ -22,7 +23,6 @@
 namespace qlab::test {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
@@ -209,17 +209,14 @@ TEST(RecallDocuments, RefuseALengthWithoutAQuery) {
 TEST(Documents, TakeWindowsRoundRobinInTheOrderOfNames) {
   const TempDirectory directory;
   write_file(directory / "b.txt", "0123456789");
-  write_file(directory / "a.txt",
-             "abcd\xE9"
-             "fg");
+  write_file(directory / "a.txt", "abcd\xE9xy");
   write_file(directory / "short.txt", "xy");
   write_file(directory / "c.md", "not a text file");
   const auto documents = read_documents(directory.path(), 3, 100);
   std::vector<std::string> found;
-  for (const Document& d : documents) found.push_back(d.name + "=" + text_of(d));
-  EXPECT_EQ(found, (std::vector<std::string>{"a.txt:0=abc", "b.txt:0=012",
-                                             "a.txt:3=d\xE9"
-                                             "f",
+  std::ranges::transform(documents, std::back_inserter(found),
+                         [](const Document& d) { return d.name + "=" + text_of(d); });
+  EXPECT_EQ(found, (std::vector<std::string>{"a.txt:0=abc", "b.txt:0=012", "a.txt:3=d\xE9x",
                                              "b.txt:3=345", "b.txt:6=678"}));
   EXPECT_EQ(documents[2].tokens[1], 0xE9);  // a byte is no negative token
   EXPECT_EQ(read_documents(directory.path(), 3, 2).size(), 2U);

@@ -223,7 +223,7 @@ TEST(Llama, RefusesACallThatDoesNotFit) {
   const Machine machine{threads};
   const Llama model(small_checkpoint(small_config(), random), kRuler, machine);
   KvCache cache = model.new_cache(4);
-  const auto forward = [&](std::vector<std::int32_t> tokens) {
+  const auto forward = [&](const std::vector<std::int32_t>& tokens) {
     return [&, tokens] { model.forward(tokens, cache, machine); };
   };
   EXPECT_THAT(forward({1, 37}), ThrowsMessage<ContractError>(HasSubstr("token 1 is 37")));

@@ -82,7 +82,7 @@ std::string input_error(Call&& call) {
   try {
     call();
   } catch (const InputError& error) {
-    const std::string text = error.what();
+    std::string text = error.what();
     EXPECT_EQ(text.find_first_of(std::string("\n\r\0", 3)), std::string::npos) << text;
     EXPECT_EQ(text.find(". "), std::string::npos) << text;
     EXPECT_LT(text.size(), 400U) << text;

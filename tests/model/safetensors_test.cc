@@ -6,13 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <bit>
+#include <cstdint>
 #include <limits>
 #include <ostream>
 #include <string>
 #include <vector>
 
-#include "common/formats.h"
 #include "model/model_files.h"
 
 namespace qlab::test {

@@ -3,10 +3,14 @@
 /// Checkpoints small enough for an oracle, with sides that are no multiple of a vector.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "common/formats.h"
+#include "common/matrix.h"
 #include "common/random.h"
 #include "model/checkpoint.h"
 
