@@ -94,13 +94,16 @@ QLAB_AVX2 inline void add_chunk(const float* const (&x)[kX], const std::uint8_t*
   }
 }
 
-/// total[r][m] += x[m] · (row n[r] of W) over columns [k, k + count), all of them in group g.
+/// total[r][m] += x[m] · (row n[r] of W) over columns [k, k + count), all of them in group g. The
+/// codes of the rows `next` are fetched meanwhile, as in avx2::dot_tile.
 template <int kX, int kW>
 QLAB_AVX2 inline void add_run(const float* const (&from)[kX], const Int4Weights& W,
-                              const std::int64_t (&n)[kW], std::int64_t g, std::int64_t k,
-                              std::int64_t count, __m256 (&total)[kW][kX]) {
+                              const std::int64_t (&n)[kW], const std::int64_t (&next)[kW],
+                              std::int64_t g, std::int64_t k, std::int64_t count,
+                              __m256 (&total)[kW][kX]) {
   const float* x[kX];
   const std::uint8_t* codes[kW];
+  const std::uint8_t* next_codes[kW];
   __m256i zero_point[kW];
   __m256 sum[kW][kX];
 #pragma GCC unroll 4
@@ -108,6 +111,7 @@ QLAB_AVX2 inline void add_run(const float* const (&from)[kX], const Int4Weights&
 #pragma GCC unroll 4
   for (int r = 0; r < kW; ++r) {
     codes[r] = W.qweight.row(n[r]) + k / 2;
+    next_codes[r] = W.qweight.row(next[r]) + k / 2;
     zero_point[r] = zero_points(W, n[r], g);
 #pragma GCC unroll 4
     for (int m = 0; m < kX; ++m) sum[r][m] = _mm256_setzero_ps();
@@ -118,7 +122,11 @@ QLAB_AVX2 inline void add_run(const float* const (&from)[kX], const Int4Weights&
 #pragma GCC unroll 4
     for (int m = 0; m < kX; ++m) x[m] += kChunk;
 #pragma GCC unroll 4
-    for (int r = 0; r < kW; ++r) codes[r] += kChunk / 2;
+    for (int r = 0; r < kW; ++r) {
+      avx2::fetch_ahead(next_codes[r]);
+      codes[r] += kChunk / 2;
+      next_codes[r] += kChunk / 2;
+    }
   }
   if (count > 0) {  // the end of the row: a whole chunk would be read past it
     std::uint8_t copied[kW][kChunk / 2];
@@ -145,7 +153,11 @@ QLAB_AVX2 inline void add_depth(const float* x_block, const Int4Weights& W, std:
   constexpr int kW = kX == 1 ? 4 : 2;  // four independent sums or more, without spills
   for (std::int64_t n = n0; n < n_end; n += kW) {
     std::int64_t rows[kW];  // rows past the end repeat the last one; their sums are dropped
-    for (int r = 0; r < kW; ++r) rows[r] = std::min(n + r, n_end - 1);
+    std::int64_t next[kW];
+    for (int r = 0; r < kW; ++r) {
+      rows[r] = std::min(n + r, n_end - 1);
+      next[r] = std::min(n + kW + r, W.N() - 1);
+    }
     __m256 total[kW][kX];
     for (auto& of_row : total) std::fill_n(of_row, kX, _mm256_setzero_ps());
     for (std::int64_t k = k0; k < k0 + depth;) {
@@ -153,7 +165,7 @@ QLAB_AVX2 inline void add_depth(const float* x_block, const Int4Weights& W, std:
       const std::int64_t count = std::min(W.group_size - k % W.group_size, k0 + depth - k);
       const float* x[kX];
       for (int m = 0; m < kX; ++m) x[m] = x_block + m * kFewRowsDepth + (k - k0);
-      add_run(x, W, rows, g, k, count, total);
+      add_run(x, W, rows, next, g, k, count, total);
       k += count;
     }
     for (int r = 0; r < kW && n + r < n_end; ++r) {

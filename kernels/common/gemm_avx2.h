@@ -3,7 +3,8 @@
 /// The loops that the AVX2 rungs of fp32_gemm, fp16_gemm, bf16_gemm and w4a16_gemm share.
 ///
 /// Idea    one tile of dot products in registers, 8 lanes along K. A few rows of X: W streams from
-///         memory through it once, widened on the way. More rows: blocks of W and X are widened to
+///         memory through it once, widened on the way, and while one tile is multiplied the rows of
+///         the next are fetched; the processor alone cannot guess where they start. More rows: blocks of W and X are widened to
 ///         FP32 once, into the caches, so that a weight's conversion serves every row of X
 /// Before  a scalar sum waits 4 cycles for each multiply-add; the tile keeps 12 vectors of them busy
 /// Needs   avx2, fma, f16c; K contiguous in both operands; any shape, stride and alignment
@@ -65,11 +66,17 @@ QLAB_AVX2 inline void add_products(const TX* const (&x)[kX], const TW* const (&w
   }
 }
 
+/// Brings what lies at `from` as far as the L2 cache; L1 is too small for a tile ahead.
+template <class T>
+QLAB_AVX2 inline void fetch_ahead(const T* from) {
+  _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T1);
+}
+
 /// dots[r][m] = Σₖ x[m][k] · w[r][k]. At most 12 sums: with kW weights and one x they fill the 16
-/// registers.
-template <int kX, int kW, class TX, class TW>
-QLAB_AVX2 inline void dot_tile(const TX* const (&x)[kX], const TW* const (&w)[kW], std::int64_t K,
-                               float (&dots)[kW][kX]) {
+/// registers. With kFetch, the rows `next`, of the same length, are fetched meanwhile.
+template <bool kFetch, int kX, int kW, class TX, class TW>
+QLAB_AVX2 inline void dot_tile(const TX* const (&x)[kX], const TW* const (&w)[kW],
+                               const TW* const (&next)[kW], std::int64_t K, float (&dots)[kW][kX]) {
   static_assert(kX * kW + kW + 1 <= 16, "the tile does not fit the registers");
   __m256 sum[kW][kX];
 #pragma GCC unroll 4
@@ -79,7 +86,13 @@ QLAB_AVX2 inline void dot_tile(const TX* const (&x)[kX], const TW* const (&w)[kW
   }
 
   std::int64_t k = 0;
-  for (; k + kLanes <= K; k += kLanes) add_products(x, w, k, sum);
+  for (; k + kLanes <= K; k += kLanes) {
+    if constexpr (kFetch) {
+#pragma GCC unroll 4
+      for (int r = 0; r < kW; ++r) fetch_ahead(next[r] + k);
+    }
+    add_products(x, w, k, sum);
+  }
   if (k < K) {
     Padded<TX> x_end[kX];
     Padded<TW> w_end[kW];
@@ -112,9 +125,13 @@ QLAB_AVX2 void few_rows(MatrixView<const T> X, MatrixView<const T> W, std::int64
   for (int m = 0; m < kX; ++m) x[m] = X.row(m);
   for (std::int64_t n = n0; n < n_end; n += kW) {
     const T* w[kW];  // rows past the end repeat the last one; their dots are dropped
-    for (int r = 0; r < kW; ++r) w[r] = W.row(std::min(n + r, n_end - 1));
+    const T* next[kW];
+    for (int r = 0; r < kW; ++r) {
+      w[r] = W.row(std::min(n + r, n_end - 1));
+      next[r] = W.row(std::min(n + kW + r, W.rows() - 1));
+    }
     float dots[kW][kX];
-    dot_tile(x, w, X.cols(), dots);
+    dot_tile</*kFetch=*/true>(x, w, next, X.cols(), dots);
     for (int r = 0; r < kW && n + r < n_end; ++r) {
       for (int m = 0; m < kX; ++m) Y(m, n + r) = dots[r][m];
     }
@@ -156,7 +173,7 @@ QLAB_AVX2 inline void add_tile_times_block(const float* x_tile, const float* w_b
     const float* w[kTileW];  // rows past the end repeat the last one; their dots are dropped
     for (int r = 0; r < kTileW; ++r) w[r] = w_block + std::min(n + r, columns - 1) * kDepth;
     float dots[kTileW][kTileX];
-    dot_tile(x, w, depth, dots);
+    dot_tile</*kFetch=*/false>(x, w, w, depth, dots);
     for (int m = 0; m < kTileX && m0 + m < Y.rows(); ++m) {
       for (int r = 0; r < kTileW && n + r < columns; ++r) Y(m0 + m, n0 + n + r) += dots[r][m];
     }
