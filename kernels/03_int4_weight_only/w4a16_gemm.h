@@ -2,8 +2,9 @@
 /// \file
 /// w4a16_gemm: FP16 activations times 4-bit weights, dequantized on the way to the multiply.
 ///
-/// Bottleneck   M = 1: reading 4.2 bits a weight, if unpacking keeps up; large M: the multiply-add
-///              units as in fp16_gemm, plus the unpacking: fewer bytes buy nothing there
+/// Bottleneck   M = 1: unpacking, until enough cores share the memory for reading 4.2 bits a weight
+///              to take over; large M: the multiply-add units as in fp16_gemm, plus the unpacking:
+///              fewer bytes buy nothing there
 /// Bytes moved  read N·⌈K/2⌉ + 3·N·⌈K/group_size⌉ (W) + 2·M·K (X), written 4·M·N (Y)
 /// FLOPs        2·M·N·K, and 2·N·K to dequantize
 /// Teaches      why weight-only pays in decode and may not in prefill
@@ -48,12 +49,15 @@ void w4a16_gemm_v1_scalar(MatrixView<const half_t> X, const Int4Weights& W, Matr
 #if QLAB_X86
 void w4a16_gemm_v2_avx2(MatrixView<const half_t> X, const Int4Weights& W, MatrixView<float> Y,
                         ThreadPool& threads);
+void w4a16_gemm_v3_avx512(MatrixView<const half_t> X, const Int4Weights& W, MatrixView<float> Y,
+                          ThreadPool& threads);
 #endif
 
 inline constexpr Rung<decltype(w4a16_gemm_v1_scalar)> kW4A16GemmRungs[] = {
     {.name = "v1_scalar", .run = w4a16_gemm_v1_scalar, .needs = Isa::kScalar},
 #if QLAB_X86
     {.name = "v2_avx2", .run = w4a16_gemm_v2_avx2, .needs = Isa::kAvx2},
+    {.name = "v3_avx512", .run = w4a16_gemm_v3_avx512, .needs = Isa::kAvx512},
 #endif
 };
 
