@@ -230,6 +230,9 @@ TEST(Llama, RefusesACallThatDoesNotFit) {
   EXPECT_THAT(forward({-1}), ThrowsMessage<ContractError>(HasSubstr("token 0 is -1")));
   EXPECT_THAT(forward({1, 2, 3, 4, 5}), ThrowsMessage<ContractError>(HasSubstr("room for 4 of 4")));
   EXPECT_EQ(cache.length(0), 0);
+  forward({1, 2})();
+  EXPECT_THAT(forward({1, 2, 3}), ThrowsMessage<ContractError>(HasSubstr("room for 2 of 4")));
+  EXPECT_EQ(cache.length(0), 2);
   EXPECT_EQ(model.forward({}, cache, machine).rows(), 0);
   EXPECT_THAT([&] { model.new_cache(41); },
               ThrowsMessage<ContractError>(HasSubstr("40 positions")));
