@@ -28,8 +28,8 @@ constexpr std::int64_t int4_groups(std::int64_t K, std::int64_t group_size) {
 struct Int4Weights {
   std::int64_t K;
   std::int64_t group_size;
-  MatrixView<const std::uint8_t> qweight;  // [N, ⌈K/2⌉]  code 2j in bits 0-3, 2j + 1 in bits 4-7
-  MatrixView<const half_t> scale;          // [N, groups] > 0
+  MatrixView<const std::uint8_t> qweight;     // [N, ⌈K/2⌉]  2j in bits 0-3, 2j + 1 in bits 4-7
+  MatrixView<const half_t> scale;             // [N, groups] > 0
   MatrixView<const std::uint8_t> zero_point;  // [N, groups] 0 … kInt4Max
 
   std::int64_t N() const { return qweight.rows(); }
