@@ -62,11 +62,12 @@ double seconds_of(const std::function<void()>& call) {
 }
 
 /// All N columns, or as many as the slowest candidate computes in kLongCall: a slow path must not
-/// take minutes. Only for M above kColdUpTo, where time is proportional to the columns.
+/// take minutes. A call that long computes, and its time is proportional to the columns; at M = 1 it may
+/// read, and needs all of them to be colder than the cache.
 std::int64_t timed_columns(LinearProblem& problem, std::int64_t M, std::int64_t N,
                            const Machine& machine) {
   constexpr std::int64_t kProbe = 64;
-  if (M <= kColdUpTo) return N;
+  if (M == 1) return N;
   double slowest = 0;
   for (const Candidate& candidate : problem.candidates(M, kProbe, false, machine)) {
     slowest = std::max(slowest, seconds_of(candidate.run));
