@@ -27,6 +27,8 @@ namespace {
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 constexpr int kPasses = 7;
 
+// On some processors this counts the caches of all core complexes, of which a core fills only its
+// own; so what follows from it is capped.
 std::int64_t last_level_cache_bytes() {
 #if defined(_SC_LEVEL3_CACHE_SIZE)
   if (const std::int64_t bytes = sysconf(_SC_LEVEL3_CACHE_SIZE); bytes > 0) return bytes;
@@ -148,7 +150,7 @@ Matrix<char> written_bytes(std::int64_t size) {
 
 double read_bytes_per_second(ThreadPool& threads) {
   const std::int64_t wanted =
-      std::clamp(2 * last_level_cache_bytes(), 128 * kMiB, 512 * kMiB) / threads.size();
+      std::clamp(2 * last_level_cache_bytes(), 128 * kMiB, 256 * kMiB) / threads.size();
   const std::int64_t part = wanted / 4096 * 4096;  // each thread reads its own
   const Matrix<char> buffer = written_bytes(part * threads.size());
   double best = 0;
@@ -178,7 +180,7 @@ double fma_flops_per_second(ThreadPool& threads) {
 
 void flush_caches() {
   static Matrix<char> buffer =
-      written_bytes(std::clamp(2 * last_level_cache_bytes(), 64 * kMiB, 256 * kMiB));
+      written_bytes(std::clamp(2 * last_level_cache_bytes(), 64 * kMiB, 128 * kMiB));
   for (std::size_t i = 0; i < buffer.bytes(); i += 64) ++buffer.data()[i];  // a line at a time
 }
 

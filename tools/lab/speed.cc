@@ -76,6 +76,14 @@ std::int64_t timed_columns(LinearProblem& problem, std::int64_t M, std::int64_t 
   return std::clamp(columns, 2 * kProbe, N);
 }
 
+void time_attention(const SpeedPlan& plan, std::uint64_t seed, const Machine& machine,
+                    Collector& collector) {
+  AttentionProblem attention(plan.n_heads, plan.n_kv_heads, plan.head_dim, plan.context, seed);
+  const auto candidates = attention.candidates(/*fallback=*/true, machine);
+  collector.add(fmt::format("decode attention, {} heads, {} tokens", plan.n_heads, plan.context),
+                candidates, interleaved(candidates, plan.pace, seed, flush_caches));
+}
+
 /// An operation may agree with itself by luck: none counts as quieter than the middle one.
 void level_noise(Speed& speed) {
   std::vector<double> all;
@@ -176,10 +184,7 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
     }
   }
   progress.show(done, "speed of decode attention");
-  AttentionProblem attention(plan.n_heads, plan.n_kv_heads, plan.head_dim, plan.context, seed);
-  const auto candidates = attention.candidates(/*fallback=*/true, machine);
-  collector.add(fmt::format("decode attention, {} heads, {} tokens", plan.n_heads, plan.context),
-                candidates, interleaved(candidates, plan.pace, seed, flush_caches));
+  time_attention(plan, seed, machine, collector);
 
   // The machine may have been slower when it was asked first: the better reading is the ceiling.
   speed.read_bytes_per_second =
