@@ -4,32 +4,12 @@
 
 Python 3, no packages; run it in this folder. It shares no code with the kernels.
 """
-import struct
+import os
+import sys
 from fractions import Fraction
 
-
-class SplitMix64:
-    MASK = (1 << 64) - 1
-
-    def __init__(self, seed):
-        self.state = seed
-
-    def bits(self):
-        self.state = (self.state + 0x9E3779B97F4A7C15) & self.MASK
-        z = self.state
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & self.MASK
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & self.MASK
-        return z ^ (z >> 31)
-
-    def below(self, n):
-        return (self.bits() * n) >> 64
-
-    def near_normal(self):  # the sum of 12 uniforms in [0, 1), less its mean
-        return sum((self.bits() >> 11) * 2.0 ** -53 for _ in range(12)) - 6
-
-
-def f32(x):
-    return struct.unpack('<f', struct.pack('<f', x))[0]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../common/golden'))
+from gen_common import SplitMix64, f32  # noqa: E402
 
 
 def quantize(row):
