@@ -239,16 +239,7 @@ void w4a16_gemm_v2_avx2(MatrixView<const half_t> X, const Int4Weights& W, Matrix
     return;
   }
   avx2::for_columns(W.N(), avx2::kFewRowsColumns, threads, [&](std::int64_t n0) {
-    switch (X.rows()) {
-      case 1:
-        return few_rows<1>(X, W, n0, Y);
-      case 2:
-        return few_rows<2>(X, W, n0, Y);
-      case 3:
-        return few_rows<3>(X, W, n0, Y);
-      case 4:
-        return few_rows<4>(X, W, n0, Y);
-    }
+    avx2::with_few_rows(X.rows(), [&](auto rows) { few_rows<rows()>(X, W, n0, Y); });
   });
 }
 

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "common/contract.h"
 #include "common/formats.h"
@@ -211,6 +212,21 @@ void for_columns(std::int64_t N, std::int64_t columns_a_task, ThreadPool& thread
               [&](std::int64_t i) { task(i * columns_a_task); });
 }
 
+/// Calls task(M) with M = 1 … kFewRows as a constant, rows(), so that a tile can live in registers.
+template <class Task>
+void with_few_rows(std::int64_t M, const Task& task) {
+  switch (M) {
+    case 1:
+      return task(std::integral_constant<int, 1>{});
+    case 2:
+      return task(std::integral_constant<int, 2>{});
+    case 3:
+      return task(std::integral_constant<int, 3>{});
+    case 4:
+      return task(std::integral_constant<int, 4>{});
+  }
+}
+
 /// Y = X · Wᵀ for operands that lie in memory as T.
 template <class T>
 void gemm(MatrixView<const T> X, MatrixView<const T> W, MatrixView<float> Y, ThreadPool& threads) {
@@ -221,16 +237,7 @@ void gemm(MatrixView<const T> X, MatrixView<const T> W, MatrixView<float> Y, Thr
     return;
   }
   for_columns(W.rows(), kFewRowsColumns, threads, [&](std::int64_t n0) {
-    switch (X.rows()) {
-      case 1:
-        return few_rows<1>(X, W, n0, Y);
-      case 2:
-        return few_rows<2>(X, W, n0, Y);
-      case 3:
-        return few_rows<3>(X, W, n0, Y);
-      case 4:
-        return few_rows<4>(X, W, n0, Y);
-    }
+    with_few_rows(X.rows(), [&](auto rows) { few_rows<rows()>(X, W, n0, Y); });
   });
 }
 

@@ -23,30 +23,18 @@ void bench_rung(benchmark::State& state, const Rung<Run>& rung) {
   Matrix<float> Y(M, N);
   fill(X.view(), Values::kNormal, random);
   fill(W.view(), Values::kNormal, random);
-  bench_call(state, rung.needs, M <= 4 ? Cache::kCold : Cache::kWarm, fp16_gemm_cost(M, N, K),
-             threads, [&] { rung.run(X.view(), W.view(), Y.view(), threads); });
-}
-
-template <class T, class Run, std::size_t kCount>
-void register_ladder(const std::string& operation, const Rung<Run> (&ladder)[kCount]) {
-  for (const Rung<Run>& rung : ladder) {
-    benchmark::RegisterBenchmark((operation + "/" + std::string(rung.name)).c_str(),
-                                 bench_rung<T, Run>, rung)
-        ->ArgNames({"M", "N", "K"})
-        ->ArgsProduct({{1, 4, 16, 256}, {4096}, {4096}})
-        ->Args({1, 4096, 11008})
-        ->Args({256, 4096, 11008})
-        ->Unit(benchmark::kMillisecond)
-        ->UseManualTime();
-  }
+  bench_call(state, rung.needs, gemm_cache(M), fp16_gemm_cost(M, N, K), threads,
+             [&] { rung.run(X.view(), W.view(), Y.view(), threads); });
 }
 
 }  // namespace
 }  // namespace qlab::test
 
 int main(int argc, char** argv) {
-  qlab::test::register_ladder<qlab::half_t>("fp16_gemm", qlab::kFp16GemmRungs);
-  qlab::test::register_ladder<qlab::bf16_t>("bf16_gemm", qlab::kBf16GemmRungs);
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
+  using namespace qlab;
+  test::register_gemm("fp16_gemm", kFp16GemmRungs,
+                      test::bench_rung<half_t, decltype(fp16_gemm_v1_scalar)>);
+  test::register_gemm("bf16_gemm", kBf16GemmRungs,
+                      test::bench_rung<bf16_t, decltype(bf16_gemm_v1_scalar)>);
+  return test::run_benches(argc, argv);
 }

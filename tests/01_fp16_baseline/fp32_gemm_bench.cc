@@ -19,24 +19,14 @@ void bench_rung(benchmark::State& state, const Rung<decltype(fp32_gemm_v1_scalar
   Matrix<float> X(M, K), W(N, K), Y(M, N);
   fill(X.view(), Values::kNormal, random);
   fill(W.view(), Values::kNormal, random);
-  bench_call(state, rung.needs, M <= 4 ? Cache::kCold : Cache::kWarm, fp32_gemm_cost(M, N, K),
-             threads, [&] { rung.run(X.view(), W.view(), Y.view(), threads); });
+  bench_call(state, rung.needs, gemm_cache(M), fp32_gemm_cost(M, N, K), threads,
+             [&] { rung.run(X.view(), W.view(), Y.view(), threads); });
 }
 
 }  // namespace
 }  // namespace qlab::test
 
 int main(int argc, char** argv) {
-  for (const auto& rung : qlab::kFp32GemmRungs) {
-    benchmark::RegisterBenchmark(("fp32_gemm/" + std::string(rung.name)).c_str(),
-                                 qlab::test::bench_rung, rung)
-        ->ArgNames({"M", "N", "K"})
-        ->ArgsProduct({{1, 4, 16, 256}, {4096}, {4096}})
-        ->Args({1, 4096, 11008})
-        ->Args({256, 4096, 11008})
-        ->Unit(benchmark::kMillisecond)
-        ->UseManualTime();
-  }
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
+  qlab::test::register_gemm("fp32_gemm", qlab::kFp32GemmRungs, qlab::test::bench_rung);
+  return qlab::test::run_benches(argc, argv);
 }

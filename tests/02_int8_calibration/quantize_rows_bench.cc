@@ -3,47 +3,28 @@
 /// Speed of quantize_rows on the activations of a prompt and on a weight of a 7B model.
 #include <benchmark/benchmark.h>
 
-#include <chrono>
 #include <string>
 #include <vector>
 
 #include "02_int8_calibration/quantize_rows.h"
 #include "common/matrix.h"
 #include "common/random.h"
-#include "support/roofline.h"
+#include "support/bench.h"
 
 namespace qlab::test {
 namespace {
 
-void bm_quantize_rows(benchmark::State& state,
-                      const Rung<decltype(quantize_rows_v1_scalar)>& rung) {
-  if (rung.needs > best_isa()) {
-    state.SkipWithError("this processor lacks the instructions of the rung");
-    return;
-  }
+void bench_rung(benchmark::State& state, const Rung<decltype(quantize_rows_v1_scalar)>& rung) {
   const std::int64_t rows = state.range(0), K = state.range(1);
   const auto granularity = static_cast<Granularity>(state.range(2));
-  ThreadPool threads(1);
-  static const double read_bandwidth = read_bytes_per_second(threads);
+  static ThreadPool threads(available_threads());
   Matrix<float> x(rows, K);
   Random random(1);
   for (std::int64_t i = 0; i < rows * K; ++i) x.data()[i] = static_cast<float>(random.normal());
   Matrix<std::int8_t> codes(rows, K);
   std::vector<float> scale(static_cast<std::size_t>(rows));
-
-  double seconds = 0;
-  for (auto _ : state) {
-    flush_caches();
-    const auto start = std::chrono::steady_clock::now();
-    rung.run(x.view(), granularity, codes.view(), scale.data(), threads);
-    benchmark::ClobberMemory();
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    state.SetIterationTime(elapsed.count());
-    seconds += elapsed.count();
-  }
-  const std::int64_t bytes = quantize_rows_cost(rows, K).bytes * state.iterations();
-  state.SetBytesProcessed(bytes);
-  state.counters["of_read_bandwidth"] = static_cast<double>(bytes) / seconds / read_bandwidth;
+  bench_call(state, rung.needs, Cache::kCold, quantize_rows_cost(rows, K), threads,
+             [&] { rung.run(x.view(), granularity, codes.view(), scale.data(), threads); });
 }
 
 }  // namespace
@@ -53,7 +34,7 @@ int main(int argc, char** argv) {
   using qlab::Granularity;
   for (const auto& rung : qlab::kQuantizeRowsRungs) {
     benchmark::RegisterBenchmark(("quantize_rows/" + std::string(rung.name)).c_str(),
-                                 qlab::test::bm_quantize_rows, rung)
+                                 qlab::test::bench_rung, rung)
         ->ArgNames({"rows", "K", "per_tensor"})
         ->ArgsProduct(
             {{256, 4096},
@@ -62,6 +43,5 @@ int main(int argc, char** argv) {
         ->Unit(benchmark::kMillisecond)
         ->UseManualTime();
   }
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
+  return qlab::test::run_benches(argc, argv);
 }

@@ -23,8 +23,7 @@ void bench_rung(benchmark::State& state, const Rung<decltype(w4a16_gemm_v1_scala
   fill(weight.view(), Values::kNormal, random);
   fill(X.view(), Values::kNormal, random);
   const Int4Matrix W = quantize_int4_rtn(weight.view(), kGroupSize);
-  bench_call(state, rung.needs, M <= 4 ? Cache::kCold : Cache::kWarm,
-             w4a16_gemm_cost(M, N, K, kGroupSize), threads,
+  bench_call(state, rung.needs, gemm_cache(M), w4a16_gemm_cost(M, N, K, kGroupSize), threads,
              [&] { rung.run(X.view(), W.view(), Y.view(), threads); });
 }
 
@@ -32,16 +31,6 @@ void bench_rung(benchmark::State& state, const Rung<decltype(w4a16_gemm_v1_scala
 }  // namespace qlab::test
 
 int main(int argc, char** argv) {
-  for (const auto& rung : qlab::kW4A16GemmRungs) {
-    benchmark::RegisterBenchmark(("w4a16_gemm/" + std::string(rung.name)).c_str(),
-                                 qlab::test::bench_rung, rung)
-        ->ArgNames({"M", "N", "K"})
-        ->ArgsProduct({{1, 4, 16, 256}, {4096}, {4096}})
-        ->Args({1, 4096, 11008})
-        ->Args({256, 4096, 11008})
-        ->Unit(benchmark::kMillisecond)
-        ->UseManualTime();
-  }
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
+  qlab::test::register_gemm("w4a16_gemm", qlab::kW4A16GemmRungs, qlab::test::bench_rung);
+  return qlab::test::run_benches(argc, argv);
 }

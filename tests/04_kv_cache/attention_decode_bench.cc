@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// Speed of attention_decode: a decode step of a 7B model at context 4096, and a prompt of the
-/// lab's own model, in each format of the cache, one thread.
+/// lab's own model, in each format of the cache.
 #include <benchmark/benchmark.h>
 
-#include <chrono>
 #include <string>
 
 #include "04_kv_cache/attention_decode.h"
 #include "common/matrix.h"
 #include "common/random.h"
-#include "support/roofline.h"
+#include "support/bench.h"
 
 namespace qlab::test {
 namespace {
@@ -24,41 +23,20 @@ Matrix<float> random_matrix(std::int64_t rows, std::int64_t cols, std::uint64_t 
   return matrix;
 }
 
-void bm_attention_decode(benchmark::State& state,
-                         const Rung<decltype(attention_decode_v1_scalar)>& rung, KvFormat format) {
-  if (rung.needs > best_isa()) {
-    state.SkipWithError("this processor lacks the instructions of the rung");
-    return;
-  }
+void bench_rung(benchmark::State& state, const Rung<decltype(attention_decode_v1_scalar)>& rung,
+                KvFormat format) {
   const std::int64_t M = state.range(0), n_heads = state.range(1), n_kv_heads = state.range(2);
   const std::int64_t head_dim = state.range(3), length = state.range(4);
-  ThreadPool threads(1);
-  static const double read_bandwidth = read_bytes_per_second(threads);
-  static const double fma_peak = fma_flops_per_second(threads);
+  static ThreadPool threads(available_threads());
   KvCache cache(format, /*n_layers=*/1, n_kv_heads, head_dim, length);
   cache.append(0, random_matrix(length, n_kv_heads * head_dim, 1).view(),
                random_matrix(length, n_kv_heads * head_dim, 2).view());
   const Matrix<float> q = random_matrix(M, n_heads * head_dim, 3);
   Matrix<float> out(M, n_heads * head_dim);
-
-  double seconds = 0;
-  for (auto _ : state) {
-    if (M == 1) flush_caches();  // in a model the weights have passed through since the last step
-    const auto start = std::chrono::steady_clock::now();
-    rung.run(q.view(), cache.layer(0), out.view(), threads);
-    benchmark::ClobberMemory();
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    state.SetIterationTime(elapsed.count());
-    seconds += elapsed.count();
-  }
-  // The cost counts every pair of a query and a token; a prompt looks at half of them.
-  const Cost cost = attention_decode_cost(format, M, n_heads, n_kv_heads, head_dim, length);
-  const double flops = static_cast<double>(M == 1 ? cost.flops : cost.flops / 2);
-  const double calls_per_second = static_cast<double>(state.iterations()) / seconds;
-  state.SetBytesProcessed(cost.bytes * state.iterations());
-  state.counters["of_read_bandwidth"] =
-      calls_per_second * static_cast<double>(cost.bytes) / read_bandwidth;
-  state.counters["of_fma_peak"] = calls_per_second * flops / fma_peak;
+  Cost cost = attention_decode_cost(format, M, n_heads, n_kv_heads, head_dim, length);
+  if (M > 1) cost.flops /= 2;  // the cost counts every query and token; a prompt looks at half
+  bench_call(state, rung.needs, M == 1 ? Cache::kCold : Cache::kWarm, cost, threads,
+             [&] { rung.run(q.view(), cache.layer(0), out.view(), threads); });
 }
 
 }  // namespace
@@ -71,7 +49,7 @@ int main(int argc, char** argv) {
          {KvFormat::kFp32, KvFormat::kFp16, KvFormat::kInt8, KvFormat::kFp8E4m3}) {
       const std::string name =
           "attention_decode/" + std::string(rung.name) + "/" + std::string(kv_format_name(format));
-      benchmark::RegisterBenchmark(name.c_str(), qlab::test::bm_attention_decode, rung, format)
+      benchmark::RegisterBenchmark(name.c_str(), qlab::test::bench_rung, rung, format)
           ->ArgNames({"M", "heads", "kv_heads", "head_dim", "context"})
           ->Args({1, 32, 32, 128, 4096})
           ->Args({1, 32, 8, 128, 4096})
@@ -80,6 +58,5 @@ int main(int argc, char** argv) {
           ->UseManualTime();
     }
   }
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
+  return qlab::test::run_benches(argc, argv);
 }

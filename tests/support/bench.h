@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// bench_call: what every bench does with one rung: skip or time it, and state shares of ceilings.
+/// What every bench does: one rung is skipped or timed beside this run's ceilings, a ladder of GEMMs
+/// meets the projections of a 7B model.
 #pragma once
 
 #include <benchmark/benchmark.h>
 
 #include <chrono>
+#include <cstddef>
 #include <map>
+#include <string>
 
 #include "common/contract.h"
 #include "common/isa.h"
@@ -57,6 +60,32 @@ void bench_call(benchmark::State& state, Isa needs, Cache cache, Cost cost, Thre
       calls_per_second * static_cast<double>(cost.bytes) / ceiling.read_bytes_per_second;
   state.counters["of_fma_peak"] =
       calls_per_second * static_cast<double>(cost.flops) / ceiling.fma_flops_per_second;
+}
+
+/// Registers bench(state, rung) for every rung of a GEMM, from decode (M = 1) to a prompt; the bench
+/// finds M, N and K in state.range(0 … 2).
+template <class Run, std::size_t kCount, class Bench>
+void register_gemm(const std::string& operation, const Rung<Run> (&ladder)[kCount], Bench bench) {
+  for (const Rung<Run>& rung : ladder) {
+    benchmark::RegisterBenchmark((operation + "/" + std::string(rung.name)).c_str(), bench, rung)
+        ->ArgNames({"M", "N", "K"})
+        ->ArgsProduct({{1, 4, 16, 256}, {4096}, {4096}})
+        ->Args({1, 4096, 11008})
+        ->Args({256, 4096, 11008})
+        ->Unit(benchmark::kMillisecond)
+        ->UseManualTime();
+  }
+}
+
+/// Decode passes a model through the caches between two uses of a weight; a prompt does not.
+inline Cache gemm_cache(std::int64_t M) { return M <= 16 ? Cache::kCold : Cache::kWarm; }
+
+/// The main of a bench, after its registrations.
+inline int run_benches(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
 }
 
 }  // namespace qlab::test

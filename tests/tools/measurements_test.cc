@@ -10,8 +10,10 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "01_fp16_baseline/fp16_gemm.h"
 #include "lab/interleaved.h"
 #include "lab/results.h"
+#include "lab/timed_problems.h"
 #include "model/linear.h"
 
 namespace qlab::test {
@@ -89,6 +91,37 @@ TEST(Measurements, Fp16DiffersFromItselfByNothing) {
   EXPECT_EQ(fp16.flips.value, 0);
 }
 
+TEST(Measurements, OutliersArePlantedWhereTheNameSaysSo) {
+  double plain = 0;
+  double planted = 0;
+  for (const QualityRow& row : small_results().quality.rows) {
+    if (row.configuration->name == "int8_tensor") plain = row.kl.value;
+    if (row.configuration->name == "int8_tensor_outliers") planted = row.kl.value;
+  }
+  EXPECT_GT(plain, 0);
+  EXPECT_GT(planted, 2 * plain);  // 64 times the range of a scale is 6 of its 8 bits
+}
+
+TEST(TimedProblems, TakeThePathThatTheyName) {
+  ThreadPool threads(1);
+  LinearProblem layer(64, 64, 1, {threads, best_isa()});
+  AttentionProblem attention(2, 2, 16, 8, 1);
+  const Machine scalar{threads, Isa::kScalar};
+  for (const Candidate& candidate : layer.candidates(1, 64, true, scalar)) {
+    EXPECT_EQ(candidate.path, Isa::kScalar) << candidate.name;
+  }
+  for (const Candidate& candidate : attention.candidates(true, scalar)) {
+    EXPECT_EQ(candidate.path, Isa::kScalar) << candidate.name;
+  }
+  const Machine best{threads, best_isa()};
+  EXPECT_EQ(layer.candidates(1, 64, true, best).front().path,
+            best_rung(kFp16GemmRungs, best_isa()).needs);
+  EXPECT_EQ(layer.candidates(1, 64, true, best).back().name, "int4_g128 on scalar");
+  EXPECT_EQ(layer.candidates(1, 64, true, best).back().path, Isa::kScalar);
+  EXPECT_EQ(attention.candidates(true, best).back().name, "kv_int8 on scalar");
+  EXPECT_EQ(attention.candidates(true, best).back().path, Isa::kScalar);
+}
+
 TEST(Memory, KnowsTheBytesThatALayerTakes) {
   ThreadPool threads(1);
   Matrix<float> weight(6, 72);
@@ -141,6 +174,23 @@ TEST(Interleaved, TheRatioIsTakenRoundByRound) {
   EXPECT_EQ(ratio.value, 2);
   EXPECT_EQ(ratio.low, 2);
   EXPECT_EQ(ratio.high, 2);
+}
+
+/// The small run, with one exact number moved to the other side of its claim.
+TEST(Report, SaysOfEachVerdictHowOftenItFell) {
+  Results r = small_results();
+  for (auto& [name, found] : r.measurements) found = NotMeasured{"for the test"};
+  r.measurements["weight_bits(fp16)"] = Measurement{{16, 16, 16}};
+  r.measurements["weight_bits(int8)"] = Measurement{{9, 9, 9}};
+  r.measurements["weight_bits(int4_g128)"] = Measurement{{5, 5, 5}};
+  const std::string text = report(r, Terminal{});
+  EXPECT_THAT(text, testing::HasSubstr("held              C01  16.0, claimed within 16 … 16"));
+  EXPECT_THAT(text, testing::HasSubstr("did not hold here C07  9.000, claimed within 8 … 8.25"));
+  EXPECT_THAT(text, testing::HasSubstr("not measured here C02  for the test, claimed"));
+  EXPECT_THAT(text, testing::HasSubstr("34 claims: 1 held, 2 did not hold here, 31 not measured"));
+  EXPECT_FALSE(all_held(r));
+  r.measurements["weight_bits(int8)"] = r.measurements["weight_bits(int4_g128)"] = NotMeasured{};
+  EXPECT_TRUE(all_held(r)) << "what was not measured does not count against --strict";
 }
 
 TEST(Report, NamesEveryRowAndEveryClaim) {

@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "lab/output_file.h"
 #include "lab/results.h"
 
@@ -108,10 +106,7 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
   fmt::print("{}", report(results, terminal));
   if (json) json->commit(to_json(results));
 
-  const bool all_held = std::ranges::none_of(results.claims(), [](const JudgedClaim& judged) {
-    return judged.verdict.outcome == Outcome::kDidNotHold;
-  });
-  return options.strict && !all_held ? 4 : 0;
+  return options.strict && !all_held(results) ? 4 : 0;
 }
 
 }  // namespace qlab

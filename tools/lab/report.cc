@@ -112,6 +112,11 @@ class Report {
                     "[95 % interval over documents]",
                     r_.circumstances.model, static_cast<double>(r_.circumstances.parameters) * 1e-6,
                     r_.quality.text_bytes, r_.quality.recall_queries));
+    if (r_.circumstances.isa_forced) {
+      note(
+          "on this machine's fastest kernels, whatever --isa says: the path changes times, and "
+          "predictions only by rounding");
+    }
     line(terminal_.styled(Style::kDim,
                           fmt::format("  {:<20}{:>7}  {:<26}{:>9}{:>8}{:>8}", "config", "bits/B",
                                       "more than FP16", "KL nats", "flips", "recall")));

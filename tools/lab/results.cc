@@ -6,6 +6,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -46,6 +47,12 @@ std::vector<JudgedClaim> Results::claims() const {
   std::vector<JudgedClaim> judged;
   for (const Claim& claim : plan.claims) judged.push_back({&claim, judge(claim, measurements)});
   return judged;
+}
+
+bool all_held(const Results& results) {
+  return std::ranges::none_of(results.claims(), [](const JudgedClaim& judged) {
+    return judged.verdict.outcome == Outcome::kDidNotHold;
+  });
 }
 
 std::string cpu_name() {

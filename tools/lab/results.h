@@ -55,6 +55,9 @@ struct Results {
   std::vector<JudgedClaim> claims() const;
 };
 
+/// No claim was measured and did not hold.
+bool all_held(const Results& results);
+
 /// What the machine says of itself.
 std::string cpu_name();
 double load_average();
