@@ -3,8 +3,8 @@
 /// How launches run on the CPU. On a GPU the same names exist and change nothing.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
-#include <vector>
 
 namespace qlab::simt {
 
@@ -16,6 +16,10 @@ struct Config {
 
   /// System threads over the blocks; 0 means one a core. Environment: SIMT_WORKERS.
   unsigned workers = 0;
+
+  /// Processor time that a thread may take without reaching a barrier or its end; a block may take
+  /// twelve times as long. 0: no limit. Environment: SIMT_TIME_LIMIT_MS.
+  std::chrono::milliseconds time_limit{5000};
 
   /// CUDA lets the remaining threads pass a barrier once the others have exited. That is far more
   /// often a mistake than meant, so it is an error unless allowed here.

@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "simt/config.h"
-#include "simt/cpu/sanitizers.h"
+#include "simt/cpu/watchdog.h"
 #include "simt/cpu/worker.h"
 
 namespace qlab::simt {
@@ -22,11 +22,14 @@ namespace qlab::simt {
 Config& config() {
   static Config the = [] {
     Config c;
-    if (const char* text = std::getenv("SIMT_SCHEDULE"))
-      c.schedule = std::strtoull(text, nullptr, 10);
-    if (const char* text = std::getenv("SIMT_WORKERS")) {
-      c.workers = static_cast<unsigned>(std::strtoul(text, nullptr, 10));
-    }
+    const auto number = [](const char* name, unsigned long long otherwise) {
+      const char* text = std::getenv(name);
+      return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+    };
+    c.schedule = number("SIMT_SCHEDULE", c.schedule);
+    c.workers = static_cast<unsigned>(number("SIMT_WORKERS", c.workers));
+    const auto limit = static_cast<unsigned long long>(c.time_limit.count());
+    c.time_limit = std::chrono::milliseconds(number("SIMT_TIME_LIMIT_MS", limit));
     return c;
   }();
   return the;
@@ -70,9 +73,11 @@ void catch_faults() {
   action.sa_sigaction = on_fault;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   for (int signal : kSignals) sigaction(signal, &action, &old_actions[signal]);
+  Watchdog::catch_ticks();
 }
 
 void stop_catching_faults() {
+  Watchdog::stop_catching_ticks();
   for (int signal : kSignals) sigaction(signal, &old_actions[signal], nullptr);
 }
 
@@ -101,6 +106,47 @@ std::vector<std::uint64_t> block_order(std::uint64_t blocks, std::uint64_t sched
   return order;
 }
 
+/// The blocks of one launch, which its workers take one by one.
+class Blocks {
+ public:
+  Blocks(const LaunchShape& shape, std::uint64_t count)
+      : shape_(shape), order_(block_order(count, shape.schedule)) {}
+
+  void work(Worker& worker) {
+    worker.attach();
+    run_with(worker);
+    worker.detach();
+  }
+
+  void throw_error() const {
+    if (!error_.empty()) throw Error(error_);
+  }
+
+ private:
+  void run_with(Worker& worker) {
+    const Watchdog watchdog(std::chrono::milliseconds(shape_.limit_ms));
+    for (std::uint64_t i; (i = next_.fetch_add(1)) < order_.size();) {
+      const std::uint64_t b = order_[i];
+      const dim3 grid = shape_.grid;
+      try {
+        worker.run_block(
+            shape_, {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
+                     static_cast<unsigned>(b / grid.x / grid.y)});
+      } catch (const Error& e) {
+        const std::lock_guard lock(error_mutex_);
+        if (error_.empty()) error_ = e.what();
+        next_ = order_.size();  // the others finish the block they are in
+      }
+    }
+  }
+
+  const LaunchShape& shape_;
+  const std::vector<std::uint64_t> order_;
+  std::atomic<std::uint64_t> next_{0};
+  std::mutex error_mutex_;
+  std::string error_;
+};
+
 }  // namespace
 
 void launch(dim3 grid, dim3 block, std::size_t shared_bytes, Kernel kernel) {
@@ -112,42 +158,26 @@ void launch(dim3 grid, dim3 block, std::size_t shared_bytes, Kernel kernel) {
   const std::lock_guard lock(one_at_a_time);
 
   const Config& c = config();
-  const LaunchShape shape{grid,   block,      shared_bytes,
-                          kernel, c.schedule, c.exited_threads_may_skip_barriers};
-  const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
+  const LaunchShape shape{grid,
+                          block,
+                          shared_bytes,
+                          kernel,
+                          c.schedule,
+                          static_cast<long>(c.time_limit.count()),
+                          c.exited_threads_may_skip_barriers};
+  const std::uint64_t count = std::uint64_t{grid.x} * grid.y * grid.z;
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  const auto workers = std::min<std::uint64_t>(c.workers == 0 ? cores : c.workers, blocks);
+  const auto workers = std::min<std::uint64_t>(c.workers == 0 ? cores : c.workers, count);
   while (pool.size() < workers) pool.push_back(std::make_unique<Worker>());
 
-  const std::vector<std::uint64_t> order = block_order(blocks, c.schedule);
-  std::atomic<std::uint64_t> next{0};
-  std::mutex error_mutex;
-  std::string error;
-  const auto work = [&](Worker& worker) {
-    worker.attach();
-    for (std::uint64_t i; (i = next.fetch_add(1)) < blocks;) {
-      const std::uint64_t b = order[i];
-      const uint3 index{static_cast<unsigned>(b % grid.x),
-                        static_cast<unsigned>(b / grid.x % grid.y),
-                        static_cast<unsigned>(b / grid.x / grid.y)};
-      try {
-        worker.run_block(shape, index);
-      } catch (const Error& e) {
-        const std::lock_guard error_lock(error_mutex);
-        if (error.empty()) error = e.what();
-        next = blocks;  // the others finish the block they are in
-      }
-    }
-    worker.detach();
-  };
-
+  Blocks blocks(shape, count);
   catch_faults();
   std::vector<std::thread> others;
-  for (std::size_t i = 1; i < workers; ++i) others.emplace_back([&, i] { work(*pool[i]); });
-  work(*pool[0]);
+  for (std::size_t i = 1; i < workers; ++i) others.emplace_back([&, i] { blocks.work(*pool[i]); });
+  blocks.work(*pool[0]);
   for (std::thread& t : others) t.join();
   stop_catching_faults();
-  if (!error.empty()) throw Error(error);
+  blocks.throw_error();
 }
 
 }  // namespace qlab::simt::cpu

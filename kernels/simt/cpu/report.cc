@@ -40,7 +40,11 @@ std::string Worker::who_waits_where() const {
   for (unsigned rank = 0; rank < count_; ++rank) {
     const Thread& t = *threads_[rank];
     std::string where = "have exited";
-    if (t.state != State::finished) {
+    if (t.state == State::ready) {
+      where = t.waits_in == nullptr
+                  ? "have reached no barrier"
+                  : std::string("were last in ") + t.waits_in + " at " + to_text(t.waits_at);
+    } else if (t.state != State::finished) {
       where = std::string("wait in ") + t.waits_in + " at " + to_text(t.waits_at);
     }
     if (t.state == State::in_warp_call) {

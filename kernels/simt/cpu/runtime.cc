@@ -46,6 +46,7 @@ bool may_be_shared(const void* p, std::size_t bytes) {
 
 void async_copy(void* shared, const void* global, unsigned bytes, unsigned valid_bytes, Site at) {
   Thread& t = running("cp.async");
+  const Worker::Undisturbed undisturbed(*t.worker);
   const auto where = [&] { return std::string(" (line ") + std::to_string(at.line) + ")"; };
   if (!is_aligned(shared, bytes) || !is_aligned(global, bytes)) {
     fail("cp.async of " + std::to_string(bytes) + " bytes needs addresses that are multiples of " +
@@ -62,6 +63,7 @@ void async_commit() { ++running("cp.async.commit_group").copy_group; }
 
 void async_wait(unsigned groups_still_in_flight) {
   Thread& t = running("cp.async.wait_group");
+  const Worker::Undisturbed undisturbed(*t.worker);
   std::size_t kept = 0;
   for (const AsyncCopy& copy : t.copies) {
     const bool complete = copy.group + groups_still_in_flight < t.copy_group;

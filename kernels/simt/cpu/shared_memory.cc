@@ -119,5 +119,6 @@ extern "C" void* __emutls_get_address(void* description) {
   if (v.initial != nullptr) {
     worker->leave_fiber("a __shared__ variable cannot have an initial value");
   }
+  const qlab::simt::cpu::Worker::Undisturbed undisturbed(*worker);
   return worker->shared().variable(number, v.size, v.alignment);
 }

@@ -82,6 +82,7 @@ void cpu::record_access(const char* array, int line, bool store, bool shared, st
   if (t == nullptr) return;
   const dim3 grid = t->grid_dim;
   const unsigned block = t->block_idx.x + grid.x * (t->block_idx.y + grid.y * t->block_idx.z);
+  const Worker::Undisturbed undisturbed(*t->worker);
   const std::lock_guard lock(mutex);
   WarpRecord& warp = recorded[{array, line, store, shared}][{block, t->warp()}];
   const std::uint32_t visit = warp.visits[t->lane()]++;

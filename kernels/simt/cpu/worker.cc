@@ -87,6 +87,9 @@ void Worker::begin_threads(uint3 block_idx) {
   count_ = dim.x * dim.y * dim.z;
   finished_ = 0;
   failed_ = false;
+  endless_ = false;
+  block_ticks_ = 0;
+  undisturbed_ = 0;
   warps_.assign((count_ + 31) / 32, Warp{});
   ready_.clear();
   for (unsigned rank = 0; rank < count_; ++rank) {
@@ -98,6 +101,7 @@ void Worker::begin_threads(uint3 block_idx) {
     t.copies.clear();
     t.copy_group = 0;
     t.call = nullptr;
+    t.waits_in = nullptr;
     warps_[t.warp()].alive |= 1u << t.lane();
   }
   // The stack hands out its last entry first: schedule 0 starts with thread 0, schedule 1 with the
@@ -135,9 +139,11 @@ void Worker::run_ready_threads() {
     if (in_random_order()) std::swap(ready_[random_() % ready_.size()], ready_.back());
     Thread& t = *ready_.back();
     ready_.pop_back();
+    note_progress();
     the_running_thread = &t;
     Fiber::switch_to(main_, t.fiber);
     the_running_thread = nullptr;
+    if (out_of_time()) explain_time(t);
     if (failed_) {
       acquire(&end_order_);
       throw Error(error_);
@@ -164,6 +170,7 @@ void Worker::abandon() {
 }
 
 void Worker::note_failure(const Thread& t, const std::string& what) {
+  note_progress();
   failed_ = true;
   error_ = "thread " + to_string(t.thread_idx) + ": " + what;
 }
@@ -171,12 +178,17 @@ void Worker::note_failure(const Thread& t, const std::string& what) {
 void Worker::leave_fiber(const std::string& what) {
   Thread& t = *the_running_thread;
   note_failure(t, what);
+  abandon_running_thread();
+}
+
+void Worker::abandon_running_thread() {
   release(&end_order_);
-  Fiber::switch_to(t.fiber, main_);
+  Fiber::switch_to(the_running_thread->fiber, main_);
   std::terminate();  // an abandoned fiber is never resumed
 }
 
 void Worker::finish(Thread& t) {
+  note_progress();
   t.state = State::finished;
   ++finished_;
   Warp& warp = warps_[t.warp()];
@@ -191,6 +203,7 @@ void Worker::finish(Thread& t) {
 }
 
 int Worker::wait_at_barrier(Thread& t, const char* name, bool predicate, Site at) {
+  note_progress();
   t.waits_in = name;
   t.waits_at = at;
   t.predicate = predicate;
@@ -229,6 +242,7 @@ void Worker::release_barrier() {
 }
 
 void Worker::enter_warp_call(Thread& t, WarpCall& call) {
+  note_progress();
   Warp& warp = warps_[t.warp()];
   if ((call.mask >> t.lane() & 1u) == 0) {
     fail(std::string(call.name) + " at " + to_text(call.at) + ": lane " + std::to_string(t.lane()) +

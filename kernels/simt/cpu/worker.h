@@ -4,6 +4,7 @@
 /// schedule decides, until all have finished or none can go on.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <random>
@@ -13,6 +14,7 @@
 #include "simt/cpu/fiber.h"
 #include "simt/cpu/runtime.h"
 #include "simt/cpu/shared_memory.h"
+#include "simt/cpu/watchdog.h"
 
 namespace qlab::simt::cpu {
 
@@ -52,6 +54,7 @@ struct LaunchShape {
   std::size_t shared_bytes;
   Kernel kernel;
   std::uint64_t schedule;
+  long limit_ms;
   bool exited_threads_may_skip_barriers;
 };
 
@@ -73,6 +76,22 @@ class Worker {
   /// Ends the launch without unwinding the running thread's stack, for places that cannot throw.
   [[noreturn]] void leave_fiber(const std::string& what);
 
+  /// From the watchdog's signal handler, while a thread is running: leaves the thread if it has
+  /// made no progress for the time limit and `may_leave`.
+  void tick(bool may_leave);
+
+  /// While one lives the running thread is not left: it holds a lock, or is changing a container.
+  class Undisturbed {
+   public:
+    explicit Undisturbed(Worker& worker) : worker_(worker) { ++worker_.undisturbed_; }
+    ~Undisturbed() { --worker_.undisturbed_; }
+    Undisturbed(const Undisturbed&) = delete;
+    Undisturbed& operator=(const Undisturbed&) = delete;
+
+   private:
+    Worker& worker_;
+  };
+
   // Called by the running thread.
   int wait_at_barrier(Thread& t, const char* name, bool predicate, Site at);
   void enter_warp_call(Thread& t, WarpCall& call);
@@ -91,6 +110,16 @@ class Worker {
   void make_ready(Thread& t);
   void note_failure(const Thread& t, const std::string& what);
   void abandon();
+  [[noreturn]] void abandon_running_thread();
+  /// Lock-free and relaxed: only this system thread's own signal handler reads it.
+  void note_progress() {
+    progress_.store(progress_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  bool out_of_time() const {
+    return endless_ || block_ticks_.load(std::memory_order_relaxed) > kTicksABlock;
+  }
+  void explain_time(const Thread& last);
   std::string who_waits_where() const;
   bool in_random_order() const { return shape_->schedule >= 2; }
 
@@ -110,6 +139,13 @@ class Worker {
   char end_order_ = 0;    // every thread, before what follows the block
   std::mt19937_64 random_;
   bool failed_ = false;
+  // For the watchdog: how often a thread began, waited or ended; what it saw of that.
+  std::atomic<std::uint64_t> progress_{0};
+  std::uint64_t seen_progress_ = 0;
+  unsigned idle_ticks_ = 0;
+  std::atomic<unsigned> block_ticks_{0};
+  std::atomic<unsigned> undisturbed_{0};
+  bool endless_ = false;
   std::string error_;
   std::unique_ptr<char[]> signal_stack_;
   void* old_signal_stack_ = nullptr;
