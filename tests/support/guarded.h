@@ -62,22 +62,7 @@ class Guarded {
     return untouched ? other.untouched_outside() : untouched;
   }
 
- private:
-  static constexpr std::int64_t kGap = 5;  // odd: rows do not start on a vector's boundary
-  static constexpr std::int64_t kGuard = 64 / sizeof(T);
-  static_assert(64 % sizeof(T) == 0);
-
-  bool is_poison(const T& value) const {
-    unsigned char poison[sizeof(T)];
-    std::memset(poison, poison_, sizeof(T));
-    return std::memcmp(&value, poison, sizeof(T)) == 0;
-  }
-
-  testing::AssertionResult failure(std::int64_t r, std::int64_t c) const {
-    return testing::AssertionFailure()
-           << "[" << r << ", " << c << "] of [" << rows_ << ", " << cols_ << "] ";
-  }
-
+  /// Success if no byte around the elements was written.
   testing::AssertionResult untouched_outside() const {
     const auto* bytes = reinterpret_cast<const unsigned char*>(buffer_.data());
     const auto first = static_cast<std::int64_t>(kGuard * sizeof(T));
@@ -97,6 +82,22 @@ class Guarded {
                      << place / row << ", columns end at " << cols_;
     }
     return testing::AssertionSuccess();
+  }
+
+ private:
+  static constexpr std::int64_t kGap = 5;  // odd: rows do not start on a vector's boundary
+  static constexpr std::int64_t kGuard = 64 / sizeof(T);
+  static_assert(64 % sizeof(T) == 0);
+
+  bool is_poison(const T& value) const {
+    unsigned char poison[sizeof(T)];
+    std::memset(poison, poison_, sizeof(T));
+    return std::memcmp(&value, poison, sizeof(T)) == 0;
+  }
+
+  testing::AssertionResult failure(std::int64_t r, std::int64_t c) const {
+    return testing::AssertionFailure()
+           << "[" << r << ", " << c << "] of [" << rows_ << ", " << cols_ << "] ";
   }
 
   std::int64_t rows_, cols_;

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+# lab_exercise(<module> <op.cc|op.cu>): everything that belongs to one exercise, found by its stem.
+#
+# The tests are compiled once and linked with every variant of the exercise:
+#   solution.op   ours, which passes              stub.op    as make_stub writes it, which fails
+#   lab.op        the learner's file; only `./lab check` builds it, so that it can break nothing else
+#   empty.op      the stub whose todo() does nothing
+#   mutant.op.*   the solution with one well-known mistake: tests/<module>/mutants/op/*.patch
+# They are the programs exercises/op/<variant> of the build. given.op is all but the learner's file,
+# mutants.op every mutant, gate.op all that the gate runs.
+find_program(LAB_PATCH patch REQUIRED)
+mark_as_advanced(LAB_PATCH)
+include(CheckCXXSourceCompiles)
+
+# The learner's C++ runs under sanitizers: a wrong index is told by its line, not by a wrong sum.
+# CUDA on the CPU has checks of its own.
+set(LAB_LEARNER_SANITIZERS "")
+if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+  set(sanitizers -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all)
+  string(JOIN " " CMAKE_REQUIRED_FLAGS ${sanitizers})
+  check_cxx_source_compiles("int main() {}" LAB_HAS_SANITIZERS)
+  unset(CMAKE_REQUIRED_FLAGS)
+  if(LAB_HAS_SANITIZERS)
+    set(LAB_LEARNER_SANITIZERS ${sanitizers} -fno-omit-frame-pointer)
+  endif()
+endif()
+
+add_executable(make_stub tools/make_stub.cc tools/lab/stub.cc)
+target_include_directories(make_stub PRIVATE tools)
+target_link_libraries(make_stub PRIVATE lab_options fmt::fmt)
+
+# Where the exercises of a list are; the gate's own test has a tree of toys.
+set(LAB_EXERCISE_ROOT ${CMAKE_SOURCE_DIR})
+set(LAB_EXERCISE_BUILD ${CMAKE_BINARY_DIR})
+
+# lab_variant(<target> <variant> <source>): one program of exercise `op` of the calling function.
+function(lab_variant target variant source)
+  cmake_path(GET source EXTENSION LAST_ONLY extension)
+  add_library(${target}.object OBJECT ${source})
+  # Warnings are shown, but only ours stop the build; unused names in a stub are no news.
+  target_link_libraries(${target}.object PRIVATE lab_options ${libraries})
+  if(NOT variant STREQUAL "solution")
+    target_compile_options(${target}.object PRIVATE
+      -Wno-unused-parameter -Wno-unused-variable -Wno-unused-but-set-variable -Wno-unused-function)
+  endif()
+  if(variant MATCHES "^(lab|mutant)")
+    target_compile_options(${target}.object PRIVATE -Wno-error)
+  endif()
+  if(variant STREQUAL "empty")
+    target_compile_definitions(${target}.object PRIVATE QLAB_TODO_DOES_NOTHING)
+  endif()
+  if(extension STREQUAL ".cu")
+    lab_cuda_on_cpu(${target}.object ${source})
+  endif()
+  add_executable(${target})
+  target_link_libraries(${target} PRIVATE ${op}.tests ${target}.object lab_options ${libraries}
+    lab_support GTest::gtest_main)
+  if(variant STREQUAL "lab" AND extension STREQUAL ".cc")
+    target_compile_options(${target}.object PRIVATE ${LAB_LEARNER_SANITIZERS})
+    target_link_options(${target} PRIVATE ${LAB_LEARNER_SANITIZERS})
+  endif()
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${variant}
+    RUNTIME_OUTPUT_DIRECTORY ${LAB_EXERCISE_BUILD}/exercises/${op})
+endfunction()
+
+function(lab_exercise module file)
+  cmake_path(GET file STEM LAST_ONLY op)
+  cmake_path(GET file EXTENSION LAST_ONLY extension)
+  set(root ${LAB_EXERCISE_ROOT})
+  set(solution ${root}/solutions/${module}/${file})
+  set(lab ${root}/labs/${module}/${file})
+  set(generated ${LAB_EXERCISE_BUILD}/exercises/${op})
+  set(stub ${generated}/stub${extension})
+  set(libraries lab_common)
+  if(TARGET lab_${module})
+    set(libraries lab_${module})
+  endif()
+  if(extension STREQUAL ".cu")
+    list(APPEND libraries lab_simt)
+  endif()
+
+  set(tests ${root}/tests/${module}/${op}_exercise_test${extension})
+  add_library(${op}.tests OBJECT ${tests})
+  target_link_libraries(${op}.tests PRIVATE lab_options ${libraries} lab_support
+    GTest::gmock GTest::gtest)
+  target_compile_definitions(${op}.tests PRIVATE QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  if(extension STREQUAL ".cu")
+    lab_cuda_on_cpu(${op}.tests ${tests})
+  endif()
+
+  lab_variant(solution.${op} solution ${solution})
+  gtest_discover_tests(solution.${op} TEST_PREFIX solution. NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT 300 LABELS exercise)
+
+  # The stub is checked as it is generated, not as a learner left it.
+  file(MAKE_DIRECTORY ${generated})
+  add_custom_command(OUTPUT ${stub} COMMAND make_stub ${solution} ${op} ${stub}
+    DEPENDS make_stub ${solution} VERBATIM)
+  lab_variant(stub.${op} stub ${stub})
+  lab_variant(empty.${op} empty ${stub})
+  add_test(NAME drift.${op} COMMAND ${CMAKE_COMMAND} -E compare_files ${stub} ${lab})
+  set_tests_properties(drift.${op} PROPERTIES LABELS drift)
+  add_custom_target(write_stub.${op} COMMAND make_stub ${solution} ${op} ${lab} VERBATIM)
+
+  # A learner may have deleted it: then only its own program cannot be built.
+  set_source_files_properties(${lab} PROPERTIES GENERATED TRUE)
+  lab_variant(lab.${op} lab ${lab})
+  set_target_properties(lab.${op} lab.${op}.object PROPERTIES EXCLUDE_FROM_ALL TRUE)
+
+  add_custom_target(mutants.${op} DEPENDS empty.${op})
+  file(GLOB patches CONFIGURE_DEPENDS ${root}/tests/${module}/mutants/${op}/*.patch)
+  foreach(patch IN LISTS patches)
+    cmake_path(GET patch STEM name)
+    set(mutant ${generated}/mutant.${name}${extension})
+    add_custom_command(OUTPUT ${mutant}
+      COMMAND ${LAB_PATCH} --quiet --fuzz=0 --output=${mutant} ${solution} ${patch}
+      DEPENDS ${solution} ${patch} VERBATIM)
+    lab_variant(mutant.${op}.${name} mutant.${name} ${mutant})
+    add_dependencies(mutants.${op} mutant.${op}.${name})
+  endforeach()
+
+  add_custom_target(given.${op} DEPENDS solution.${op} ${op}.tests)
+  add_custom_target(gate.${op})
+  add_dependencies(gate.${op} given.${op} stub.${op} mutants.${op})
+
+  get_property(list GLOBAL PROPERTY LAB_EXERCISES_${LAB_EXERCISE_BUILD})
+  string(APPEND list "${module}/${file}\n")
+  set_property(GLOBAL PROPERTY LAB_EXERCISES_${LAB_EXERCISE_BUILD} "${list}")
+  file(CONFIGURE OUTPUT ${LAB_EXERCISE_BUILD}/exercises.txt CONTENT "${list}" @ONLY)
+endfunction()
