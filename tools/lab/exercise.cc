@@ -23,7 +23,7 @@ Exercise exercise_named(const std::string& line, int place) {
   std::smatch match;
   if (!std::regex_match(line, match, form)) {
     throw InputError(
-        fmt::format("exercises.txt: '{}' is not of the form 01_topic/name.cc", printable(line)));
+        fmt::format("exercises.txt: {} is not of the form 01_topic/name.cc", printable(line)));
   }
   return {.id = match[3],
           .module = match[1],
@@ -75,11 +75,11 @@ const Exercise& find_exercise(const std::vector<Exercise>& all, std::string_view
   if (matches.size() > 1) {
     std::vector<std::string> labels;
     for (const Exercise* match : matches) labels.push_back(match->number + " " + match->id);
-    throw InputError(fmt::format("'{}' is part of {}; type more of the one that you mean",
+    throw InputError(fmt::format("{} is part of {}; type more of the one that you mean",
                                  printable(typed), fmt::join(labels, ", ")));
   }
   const std::string nearest = nearest_name(name, names);
-  throw InputError(fmt::format("'{}' is not an exercise{}; all of them: ./lab list",
+  throw InputError(fmt::format("{} is not an exercise{}; all of them: ./lab list",
                                printable(typed),
                                nearest.empty() ? "" : "; did you mean " + nearest + "?"));
 }
