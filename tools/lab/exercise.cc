@@ -79,8 +79,7 @@ const Exercise& find_exercise(const std::vector<Exercise>& all, std::string_view
                                  printable(typed), fmt::join(labels, ", ")));
   }
   const std::string nearest = nearest_name(name, names);
-  throw InputError(fmt::format("{} is not an exercise{}; all of them: ./lab list",
-                               printable(typed),
+  throw InputError(fmt::format("{} is not an exercise{}; all of them: ./lab list", printable(typed),
                                nearest.empty() ? "" : "; did you mean " + nearest + "?"));
 }
 
