@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "lab/learners_place.h"
 #include "lab/link_error.h"
 #include "lab/text.h"
 
@@ -68,19 +69,6 @@ std::string shown_place(const std::string& place, const std::filesystem::path& r
   const std::string path = std::filesystem::path(place).lexically_normal();
   const std::string prefix = (root / "").lexically_normal();
   return path.starts_with(prefix) ? path.substr(prefix.size()) : path;
-}
-
-/// The place in the learner's file that `line` names, as "labs/…/op.cc:27:62"; else nothing.
-std::string learners_place(const std::string& line, const std::string& lab_file) {
-  const std::size_t begin = line.find(lab_file + ":");
-  if (begin == std::string::npos) return "";
-  std::size_t end = begin + lab_file.size();
-  while (end < line.size() &&
-         (std::isdigit(static_cast<unsigned char>(line[end])) != 0 || line[end] == ':')) {
-    ++end;
-  }
-  while (line[end - 1] == ':') --end;
-  return line.substr(begin, end - begin);
 }
 
 bool is_context(const std::string& line) {

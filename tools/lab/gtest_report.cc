@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Reads GoogleTest's JSON and its list.
+#include "lab/gtest_report.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "lab/text.h"
+
+namespace qlab {
+namespace {
+
+using nlohmann::json;
+
+ReportedTest read_test(const json& test, const std::string& suite) {
+  ReportedTest result{.name = suite + "." + test.at("name").get<std::string>(),
+                      .ran = test.at("status") == "RUN" && test.at("result") == "COMPLETED",
+                      .failures = {}};
+  if (const auto failures = test.find("failures"); failures != test.end()) {
+    for (const json& failure : *failures) result.failures.push_back(failure.at("failure"));
+  }
+  return result;
+}
+
+bool starts_with_place(std::string_view line) {
+  const std::size_t colon = line.rfind(':');
+  return line == "unknown file" ||
+         (colon != std::string_view::npos && colon + 1 < line.size() &&
+          line.find_first_not_of("0123456789", colon + 1) == std::string_view::npos);
+}
+
+}  // namespace
+
+const ReportedTest* GtestReport::find(std::string_view name) const {
+  const auto test = std::ranges::find(tests, name, &ReportedTest::name);
+  return test == tests.end() ? nullptr : &*test;
+}
+
+std::optional<GtestReport> read_gtest_report(std::string_view text) {
+  GtestReport report;
+  try {
+    const json root = json::parse(text);
+    if (root.at("name") != "AllTests") return std::nullopt;
+    report.seconds = std::strtod(root.at("time").get<std::string>().c_str(), nullptr);
+    for (const json& suite : root.at("testsuites")) {
+      for (const json& test : suite.at("testsuite")) {
+        report.tests.push_back(read_test(test, suite.at("name")));
+        if (report.fact.empty()) report.fact = test.value("fact", "");
+      }
+    }
+  } catch (const json::exception&) {
+    return std::nullopt;
+  }
+  return report;
+}
+
+std::vector<std::string> listed_tests(std::string_view output) {
+  std::vector<std::string> names;
+  std::string suite;
+  for (const std::string& line : lines_of(output)) {
+    const std::string word = line.substr(0, line.find("  #"));  // "# GetParam() = …" follows
+    if (word.starts_with("  ") && !suite.empty()) {
+      if (!word.starts_with("  DISABLED_")) names.push_back(suite + word.substr(2));
+    } else if (word.ends_with('.') && word.find(' ') == std::string::npos) {
+      suite = word.find("DISABLED_") == std::string::npos ? word : "";
+    }
+  }
+  return names;
+}
+
+std::string failure_text(std::string_view failure) {
+  constexpr std::string_view kException = "C++ exception with description \"";
+  const std::string_view first = failure.substr(0, failure.find('\n'));
+  if (starts_with_place(first)) {
+    failure.remove_prefix(std::min(failure.size(), first.size() + 1));
+  }
+  if (failure.starts_with("Failed\n")) failure.remove_prefix(7);
+  if (failure.starts_with(kException)) {
+    const std::size_t end = failure.rfind("\" thrown in ");
+    return std::string(failure.substr(kException.size(), end - kException.size()));
+  }
+  return std::string(failure);
+}
+
+std::string in_words(std::string_view name) {
+  name = name.substr(name.find('.') + 1);
+  const std::size_t slash = name.find('/');
+  std::string words;
+  for (const char c : name.substr(0, slash)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isupper(byte) != 0 && !words.empty()) words += ' ';
+    words += static_cast<char>(std::tolower(byte));
+  }
+  if (slash != std::string_view::npos) words += " (" + std::string(name.substr(slash + 1)) + ")";
+  return words;
+}
+
+}  // namespace qlab
