@@ -31,7 +31,7 @@ bool dumb() {
 }  // namespace
 
 std::string Terminal::styled(Style style, std::string_view text) const {
-  constexpr std::array<const char*, 6> kCodes = {"", "1", "2", "32", "33", "31"};
+  constexpr std::array<const char*, 7> kCodes = {"", "1", "2", "32", "33", "31", "35"};
   if (!color || style == Style::kPlain) return std::string(text);
   return fmt::format("\033[{}m{}\033[0m", kCodes[static_cast<std::size_t>(style)], text);
 }

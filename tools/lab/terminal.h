@@ -11,7 +11,7 @@
 namespace qlab {
 
 /// Styles carry no meaning of their own: the word comes first.
-enum class Style { kPlain, kBold, kDim, kGreen, kYellow, kRed };
+enum class Style { kPlain, kBold, kDim, kGreen, kYellow, kRed, kMagenta };
 
 struct Terminal {
   bool color = false;   ///< escape codes for bold and colour
