@@ -63,6 +63,17 @@ function(lab_variant target variant source)
     RUNTIME_OUTPUT_DIRECTORY ${LAB_EXERCISE_BUILD}/exercises/${op})
 endfunction()
 
+# lab_exercise_on_gpu(<target> <program> <source.cu>…): nvcc's program of exercise `op` of the caller.
+function(lab_exercise_on_gpu target program)
+  lab_cuda_on_gpu(${target} ${ARGN})
+  list(REMOVE_ITEM libraries lab_simt)
+  target_link_libraries(${target} PRIVATE ${libraries})
+  target_compile_options(${target} PRIVATE  # 554: MatrixView<const T> converts to itself
+    "$<$<COMPILE_LANGUAGE:CUDA>:-diag-suppress=554>")
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${program}
+    RUNTIME_OUTPUT_DIRECTORY ${LAB_EXERCISE_BUILD}/exercises/${op})
+endfunction()
+
 function(lab_exercise module file)
   cmake_path(GET file STEM LAST_ONLY op)
   cmake_path(GET file EXTENSION LAST_ONLY extension)
@@ -91,6 +102,14 @@ function(lab_exercise module file)
   lab_variant(solution.${op} solution ${solution})
   gtest_discover_tests(solution.${op} TEST_PREFIX solution. NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 300 LABELS exercise)
+
+  # What the CPU says of a kernel, a GPU must say too.
+  if(LAB_CUDA AND extension STREQUAL ".cu")
+    lab_exercise_on_gpu(solution.${op}.gpu solution_gpu ${solution} ${tests})
+    target_link_libraries(solution.${op}.gpu PRIVATE lab_support GTest::gmock GTest::gtest_main)
+    gtest_discover_tests(solution.${op}.gpu TEST_PREFIX gpu. NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
+      PROPERTIES TIMEOUT 300 LABELS gpu)
+  endif()
 
   # The stub is checked as it is generated, not as a learner left it.
   file(MAKE_DIRECTORY ${generated})
