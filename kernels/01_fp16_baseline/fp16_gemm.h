@@ -17,6 +17,14 @@
 
 namespace qlab {
 
+/// The exercise: this is written by the learner, and linked from labs/ or solutions/.
+namespace exercise {
+
+/// The product below on one thread, in blocks: a weight is loaded and widened once for many rows of X.
+void fp16_gemm(MatrixView<const half_t> X, MatrixView<const half_t> W, MatrixView<float> Y);
+
+}  // namespace exercise
+
 /// Y[m, n] = Σₖ X[m, k] · W[n, k], summed in FP32 in any order.
 ///
 /// A product of two FP16 (or BF16) values is exact in FP32, so only the sums round. Inputs finite,

@@ -111,6 +111,13 @@ function(lab_exercise module file)
       PROPERTIES TIMEOUT 300 LABELS gpu)
   endif()
 
+  set(bench ${root}/tests/${module}/${op}_exercise_bench.cc)
+  if(EXISTS ${bench})
+    add_executable(${op}_exercise_bench ${bench})
+    target_link_libraries(${op}_exercise_bench PRIVATE solution.${op}.object lab_options
+      ${libraries} lab_support benchmark::benchmark)
+  endif()
+
   # The stub is checked as it is generated, not as a learner left it.
   file(MAKE_DIRECTORY ${generated})
   add_custom_command(OUTPUT ${stub} COMMAND make_stub ${solution} ${op} ${stub}
