@@ -53,6 +53,8 @@ TEST(CheckCompileError, PassesOverWarningsAndCountsErrors) {
   EXPECT_THAT(shortened("gcc_after_warning.txt")[0], testing::HasSubstr(":24:35: 'vale'"));
   EXPECT_EQ(count_errors(log_of("gcc_after_warning.txt")), 2);
   EXPECT_EQ(count_errors(log_of("gcc_undeclared.txt")), 1);
+  EXPECT_EQ(count_errors(log_of("ld_nohalf.txt")), 1);
+  EXPECT_EQ(count_errors(log_of("ld_twice.txt")), 2);
 }
 
 TEST(CheckCompileError, ShowsAMissingHeader) {
@@ -117,6 +119,13 @@ TEST(CheckCompileError, ShowsErrorsWithoutAPlace) {
   EXPECT_THAT(shown("ninja: error: unknown target 'lab.x'\n"),
               ElementsAre("ninja: error: unknown target 'lab.x'"));
   EXPECT_TRUE(shown("all is well\n").empty());
+}
+
+TEST(CheckCompileError, LeavesTheNameOfAWarningOut) {
+  const std::string log =
+      "/lab/labs/01_fp16_baseline/half_formats.cc:1:2: error: no return [-Werror=x]\n";
+  EXPECT_THAT(first_error(log, "/lab", half_formats(), kStub),
+              ElementsAre("labs/01_fp16_baseline/half_formats.cc:1:2: no return"));
 }
 
 TEST(CheckCompileError, ReadsALineOfAMegabyte) {

@@ -27,6 +27,7 @@ TEST(CheckReport, ReadsTestsFailuresAndFact) {
   EXPECT_TRUE(report->tests[0].failures.empty());
   EXPECT_THAT(report->tests[1].failures, ElementsAre("tests/op.cc:12\nFailed\ncase \"a\""));
   EXPECT_FALSE(report->tests[2].ran);
+  EXPECT_TRUE(report->tests[2].skipped);
   EXPECT_EQ(report->fact, "0.31 of FP16");
   EXPECT_EQ(report->seconds, 1.25);
   EXPECT_EQ(report->find("Op.Fails"), &report->tests[1]);

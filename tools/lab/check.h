@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lab/exercise.h"
@@ -18,9 +19,9 @@ enum class State {
   kNotStarted,      ///< the file is the stub, comments and blanks aside
   kInProgress,      ///< it differs; not checked since, or a test met a todo()
   kDoesNotCompile,  ///< the compiler or the linker refused the learner's file
-  kCrashes,         ///< a signal, a sanitizer's report, an exception, or an early exit
+  kCrashes,         ///< a signal, a sanitizer's report, or an early exit
   kDoesNotEnd,      ///< stopped after the time limit
-  kWrong,           ///< the tests ran to their end and some failed
+  kWrong,           ///< the tests ran to their end and some failed, or did not run
   kDone,            ///< as many tests as there are ran, and all passed
   kOurBug,          ///< what we gave does not build or does not run
 };
@@ -30,23 +31,23 @@ std::string_view state_word(State state);
 
 struct Verdict {
   State state = State::kNotStarted;
-  std::vector<std::string> text;    ///< what to print under the state, a line each, not indented
-  std::string likely;               ///< the mistake that was recognised, or empty
-  std::vector<std::string> failed;  ///< names of the tests that failed, Suite.Test
-  int passed = 0, total = 0;        ///< tests
-  std::string fact;                 ///< what a test measured on this machine, for the prediction
-  double seconds = 0;               ///< of the tests
-  std::uint64_t seed = 0;           ///< 0: each test has its own
+  std::vector<std::string> text = {};  ///< what to print under the state, a line each, not indented
+  std::string likely = {};             ///< the mistake that was recognised, or empty
+  std::vector<std::string> failed = {};  ///< names of the tests that failed, Suite.Test
+  int passed = 0, total = 0;             ///< tests
+  std::string fact = {};   ///< what a test measured on this machine, for the prediction
+  double seconds = 0;      ///< of the tests
+  std::uint64_t seed = 0;  ///< 0: each test has its own
 };
 
 struct CheckOptions {
   std::chrono::milliseconds limit{10'000};
-  std::optional<std::uint64_t> seed;
+  std::optional<std::uint64_t> seed = {};
   /// Called with a word when something that takes time begins: "building", "testing", "comparing
   /// with known mistakes".
-  std::function<void(const std::string&)> doing;
+  std::function<void(const std::string&)> doing = {};
   /// Asked now and then; true stops the check, kills what it started, and throws Interrupted.
-  std::function<bool()> stop;
+  std::function<bool()> stop = {};
 };
 
 /// A stop was asked for.

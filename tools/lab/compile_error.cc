@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 
 #include "lab/learners_place.h"
 #include "lab/link_error.h"
@@ -56,6 +57,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 
 /// The names as the learner writes them.
 std::string readable(std::string text) {
+  if (text.ends_with(']')) text.erase(std::min(text.rfind(" [-W"), text.size()));  // an option
   replace_all(text, "qlab::exercise::", "");
   replace_all(text, "{anonymous}::", "");
   replace_all(text, "(anonymous namespace)::", "");
@@ -164,12 +166,17 @@ std::vector<std::string> first_error(std::string_view log, const std::filesystem
 }
 
 int count_errors(std::string_view log) {
-  const std::vector<std::string> lines = lines_of(log);
   Diagnostic unused;
-  const auto count = std::ranges::count_if(lines, [&](const std::string& line) {
-    return read_diagnostic(line, unused) || is_link_error(line);
-  });
-  return std::max(1, static_cast<int>(count));
+  int count = 0;
+  std::set<std::string> refused;  // the linker tells each place that needs the same function
+  for (const std::string& line : lines_of(log)) {
+    if (read_diagnostic(line, unused)) {
+      ++count;
+    } else if (const std::string symbol = refused_symbol(line); !symbol.empty()) {
+      count += refused.insert(symbol).second ? 1 : 0;
+    }
+  }
+  return std::max(1, count);
 }
 
 }  // namespace qlab

@@ -18,6 +18,7 @@ using nlohmann::json;
 ReportedTest read_test(const json& test, const std::string& suite) {
   ReportedTest result{.name = suite + "." + test.at("name").get<std::string>(),
                       .ran = test.at("status") == "RUN" && test.at("result") == "COMPLETED",
+                      .skipped = test.at("result") == "SKIPPED",
                       .failures = {}};
   if (const auto failures = test.find("failures"); failures != test.end()) {
     for (const json& failure : *failures) result.failures.push_back(failure.at("failure"));

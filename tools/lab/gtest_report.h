@@ -13,6 +13,7 @@ namespace qlab {
 struct ReportedTest {
   std::string name;                   ///< Suite.Test
   bool ran = false;                   ///< to its end; neither skipped nor filtered out
+  bool skipped = false;               ///< by itself
   std::vector<std::string> failures;  ///< each "file:line\nFailed\ntext" as GoogleTest writes it
 };
 

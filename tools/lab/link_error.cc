@@ -45,10 +45,7 @@ std::string plain_name(std::string_view symbol) {
 
 }  // namespace
 
-bool is_link_error(std::string_view line) {
-  const LinkError error = read(line);
-  return error.missing || error.twice;
-}
+std::string refused_symbol(std::string_view line) { return read(line).symbol; }
 
 std::string link_error(std::string_view line, const Exercise& exercise, std::string_view stub) {
   const LinkError error = read(line);

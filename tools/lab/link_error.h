@@ -10,8 +10,8 @@
 
 namespace qlab {
 
-/// Whether a line of a log says that a function is missing or there twice.
-bool is_link_error(std::string_view line);
+/// The function that a line of a log says is missing, or there twice; empty when it says neither.
+std::string refused_symbol(std::string_view line);
 
 /// That line as a sentence, or empty when it is no such line. `stub` is the exercise's stub: a
 /// function of it that is missing was removed, or has other parameters now.

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// likely_mistake: the fingerprints of mutants. A wrong diagnosis costs more than none, so a mutant
+/// is named only when its outputs are the learner's, element for element, in every test looked at.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "lab/build_run.h"
+#include "lab/check.h"
+#include "lab/dump_files.h"
+#include "lab/text.h"
+#include "lab/variant_run.h"
+#include "lab/verdict_cache.h"
+
+namespace qlab {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::size_t kTests = 3;     // looked at
+constexpr std::size_t kNamed = 3;     // mutants at most; more would be no help
+constexpr std::size_t kParallel = 2;  // programs at a time
+constexpr auto kLimit = std::chrono::seconds(2);
+
+/// A failing test, and what the learner's program computed in it.
+struct Evidence {
+  std::string test;
+  std::vector<Dump> dumps;
+};
+
+struct Suspect {
+  std::string variant, says;
+  bool matches = false;
+};
+
+bool any_wrong(const std::vector<Dump>& dumps) {
+  return std::ranges::any_of(dumps, &Dump::is_wrong);
+}
+
+/// The first failing tests that fail by a value.
+std::vector<Evidence> evidence_of(const fs::path& dumps, const Verdict& verdict) {
+  std::vector<Evidence> evidence;
+  for (const std::string& test : verdict.failed) {
+    Evidence one{.test = test, .dumps = dumps_of_test(dumps, test)};
+    if (any_wrong(one.dumps)) evidence.push_back(std::move(one));
+    if (evidence.size() == kTests) break;
+  }
+  return evidence;
+}
+
+/// What the patch says to a learner who made its mistake.
+std::string sentence_of(const fs::path& patch) {
+  constexpr std::string_view kSays = "Says: ";
+  for (const std::string& line : lines_of(read_text(patch).value_or(""))) {
+    if (line.starts_with(kSays)) return line.substr(kSays.size());
+  }
+  return "";
+}
+
+std::vector<Suspect> suspects_of(const Places& places, const Exercise& exercise) {
+  std::vector<Suspect> suspects = {
+      {.variant = std::string(kEmptyVariant),
+       .says = "nothing was written: the output is as it was before the call"}};
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(places.root / exercise.mutants(), none)) {
+    if (entry.path().extension() != ".patch") continue;
+    suspects.push_back(
+        {.variant = "mutant." + entry.path().stem().string(), .says = sentence_of(entry.path())});
+  }
+  std::ranges::sort(suspects, {}, &Suspect::variant);
+  return suspects;
+}
+
+/// Whether a mutant that left its outputs in `dumps` computed what the learner's program did, in
+/// each of the tests, and fails there itself.
+bool same_mistake(const std::vector<Evidence>& evidence, const fs::path& dumps) {
+  return std::ranges::all_of(evidence, [&](const Evidence& learners) {
+    const std::vector<Dump> mutants = dumps_of_test(dumps, learners.test);
+    return any_wrong(mutants) && std::ranges::equal(learners.dumps, mutants, same_output);
+  });
+}
+
+/// Runs suspects until none is left; several threads share one line-up.
+class LineUp {
+ public:
+  LineUp(const Places& places, const Exercise& exercise, const std::vector<Evidence>& evidence,
+         const Verdict& verdict, const CheckOptions& options)
+      : places_(places), exercise_(exercise), evidence_(evidence), stop_(options.stop) {
+    run_.limit = kLimit;
+    if (verdict.seed != 0) run_.seed = verdict.seed;
+    for (const Evidence& one : evidence) run_.tests.push_back(one.test);
+    run_.stop = [this] { return stopped(); };
+  }
+
+  void compare(std::vector<Suspect>& suspects) {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < kParallel; ++i) {
+      threads.emplace_back([&] {
+        for (std::size_t next; (next = next_++) < suspects.size();) try_one(suspects[next]);
+      });
+    }
+    threads.clear();  // waits for them
+    if (stopped_) throw Interrupted{};
+  }
+
+ private:
+  /// The caller's question is asked by one thread at a time.
+  bool stopped() {
+    const std::lock_guard lock(asking_);
+    stopped_ = stopped_ || (stop_ && stop_());
+    return stopped_;
+  }
+
+  /// A suspect that cannot be run is none; nothing may leave the thread.
+  void try_one(Suspect& suspect) {
+    try {
+      compare_one(suspect);
+    } catch (const std::exception&) {
+      suspect.matches = false;
+    }
+  }
+
+  void compare_one(Suspect& suspect) {
+    const fs::path program = exercise_.program(places_, suspect.variant);
+    if (stopped_ || suspect.says.empty() || !fs::exists(program)) return;
+    VariantOptions options = run_;
+    options.dumps = exercise_.program(places_, "dump." + suspect.variant);
+    const VariantRun run = run_variant(program, options);
+    suspect.matches = !run.ended_early && same_mistake(evidence_, options.dumps);
+    std::error_code ignored;
+    fs::remove_all(options.dumps, ignored);
+  }
+
+  const Places& places_;
+  const Exercise& exercise_;
+  const std::vector<Evidence>& evidence_;
+  const std::function<bool()>& stop_;
+  VariantOptions run_;
+  std::mutex asking_;
+  std::atomic<bool> stopped_ = false;
+  std::atomic<std::size_t> next_ = 0;
+};
+
+std::string sentence(const std::vector<Suspect>& suspects) {
+  std::vector<std::string> said;
+  for (const Suspect& suspect : suspects) {
+    if (suspect.matches && std::ranges::count(said, suspect.says) == 0) {
+      said.push_back(suspect.says);
+    }
+  }
+  if (said.empty() || said.size() > kNamed) return "";
+  return said.size() == 1 ? said[0] : fmt::format("one of: {}", fmt::join(said, "; "));
+}
+
+}  // namespace
+
+std::string likely_mistake(const Places& places, const Exercise& exercise, const Verdict& verdict,
+                           const CheckOptions& options) {
+  const std::string key = verdict_key(places, exercise);
+  const std::vector<Evidence> evidence =
+      evidence_of(exercise.program(places, "dump." + std::string(kLabVariant)), verdict);
+  if (evidence.empty()) return "";
+  if (options.doing) options.doing("comparing with known mistakes");
+  {
+    // One that does not build is missing from the line-up; that is for the gate to tell, not here.
+    const BuildLock lock(places, options);
+    build_targets(places, {exercise.target("mutants")}, exercise.id + ".mutants", options, true);
+  }
+  std::vector<Suspect> suspects = suspects_of(places, exercise);
+  LineUp(places, exercise, evidence, verdict, options).compare(suspects);
+  const std::string likely = sentence(suspects);
+  // Only with the verdict it belongs to: the file may have been saved again since.
+  auto known = remembered(places, exercise);
+  if (known && known->failed == verdict.failed) {
+    known->likely = likely;
+    remember(places, exercise, key, *known);
+  }
+  return likely;
+}
+
+}  // namespace qlab
