@@ -22,7 +22,7 @@ set(LAB_FOLDER_support tests/support)
 set(LAB_BELOW_support lab_common GTest::gtest)
 set(LAB_INCLUDE_support tests)
 set(LAB_FOLDER_tools tools/lab)
-set(LAB_BELOW_tools lab_model lab_support fmt::fmt nlohmann_json::nlohmann_json)
+set(LAB_BELOW_tools lab_model lab_support fmt::fmt nlohmann_json::nlohmann_json CLI11::CLI11)
 set(LAB_INCLUDE_tools tools)
 
 # lab_library(<name>): every .cc of its folder but a program's main and tests.
@@ -78,7 +78,7 @@ function(lab_program name)
     QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}" QLAB_BUILD_DIR="${CMAKE_BINARY_DIR}"
     QLAB_CTEST="${CMAKE_CTEST_COMMAND}")
   add_executable(${name} tools/${name}/main.cc)
-  target_link_libraries(${name} PRIVATE lab_options lab_tools CLI11::CLI11)
+  target_link_libraries(${name} PRIVATE lab_options lab_tools)
   set_property(GLOBAL APPEND PROPERTY LAB_PROGRAMS ${name})
 endfunction()
 

@@ -24,6 +24,15 @@ bool readable() {
   return poll(&input, 1, 0) == 1;
 }
 
+/// What an arrow or a function key sends behind the escape: [ or O, parameters, and a final letter.
+void skip_sequence() {
+  char byte = 0;
+  const auto next = [&byte] { return readable() && read(STDIN_FILENO, &byte, 1) == 1; };
+  if (!next() || (byte != '[' && byte != 'O')) return;
+  while (next() && (byte < '@' || byte > '~')) {
+  }
+}
+
 }  // namespace
 
 Keys::Keys() {
@@ -52,8 +61,7 @@ std::optional<char> Keys::take() {
   if (got == 0 || (got < 0 && errno != EINTR)) closed_ = true;
   if (got != 1) return std::nullopt;
   if (key != '\033') return key;
-  while (readable() && read(STDIN_FILENO, &key, 1) == 1) {
-  }
+  skip_sequence();
   return std::nullopt;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/command_line.h"
 #include "lab/compare.h"
 #include "lab/selftest.h"
 #include "lab/terminal.h"
@@ -18,20 +19,6 @@
 
 namespace qlab {
 namespace {
-
-enum ExitCode { kDone = 0, kUsage = 2, kBroken = 3 };
-
-/// Options that mean the same in every command.
-struct Look {
-  std::string color = "auto";
-  bool ascii = false;
-
-  void add_to(CLI::App& command) {
-    command.add_option("--color", color, "auto, always or never")
-        ->check(CLI::IsMember({"auto", "always", "never"}));
-    command.add_flag("--ascii", ascii, "Print nothing outside ASCII");
-  }
-};
 
 std::vector<std::string> isa_names() {
   std::vector<std::string> names;
@@ -90,13 +77,14 @@ void add_selftest(CLI::App& app, SelftestOptions& options, Look& look) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Four ways to lower precision in LLM inference, measured on this machine", "./lab");
+  CLI::App app("Four ways to lower precision in LLM inference: build them, measure them", "./lab");
   app.set_version_flag("--version", "lab " QLAB_VERSION);
   app.set_help_flag("--help,-h", "Print this page");
   CompareOptions compare;
   SelftestOptions selftest;
   std::string isa;
   Look look;
+  LearnerCommands learner(app, look);
   add_compare(app, compare, isa, look);
   add_selftest(app, selftest, look);
   app.require_subcommand(0, 1);  // "a command is missing" would hide the name of a wrong one
@@ -111,11 +99,9 @@ int run(int argc, char** argv) {
     return kUsage;
   }
 
+  if (app.get_subcommands().empty()) return learner.run_without_command();
+  if (const auto code = learner.run(app)) return *code;
   const Terminal terminal = detect_terminal(look.color, look.ascii);
-  if (app.get_subcommands().empty()) {
-    fmt::print("{}", app.help());
-    return kDone;
-  }
   if (app.got_subcommand("selftest")) return run_selftest(selftest, terminal);
   compare.isa = usable_isa(isa);
   return run_compare(compare, terminal);
@@ -127,6 +113,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return qlab::run(argc, argv);
+  } catch (const qlab::Interrupted&) {
+    return qlab::kInterrupted;
   } catch (const qlab::InputError& error) {
     fmt::print(stderr, "lab: {}\n", error.what());
     return qlab::kUsage;

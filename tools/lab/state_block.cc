@@ -42,8 +42,7 @@ std::string open_text(const Learner& learner, const Exercise& exercise, const Sh
   text +=
       fmt::format("  Edit  {}:{}   TODO {}\n", exercise.lab_file(), open[0].line, open[0].title);
   if (open.size() > 1) {
-    text += fmt::format("        and {} more in the same file\n",
-                        counted(static_cast<int>(open.size()) - 1, "TODO"));
+    text += fmt::format("        and {} more in the same file\n", open.size() - 1);
   }
   return text;
 }
@@ -66,12 +65,21 @@ Style state_style(State state) {
 
 std::string question_text(const Learner& learner, const Sheet& sheet) {
   if (sheet.question.empty()) return "";
-  std::string choices;
+  std::string text =
+      wrapped("Before you run: " + sheet.question, learner.text_width(), "  ") + "\n   ";
+  std::size_t used = 3;
   for (std::size_t i = 0; i < sheet.choices.size(); ++i) {
-    choices += fmt::format("  [{}] {}", static_cast<char>('a' + i), sheet.choices[i]);
+    const std::string choice =
+        fmt::format(" [{}] {} ", static_cast<char>('a' + i), sheet.choices[i]);
+    if (i > 0 && used + columns(choice) > learner.text_width()) {
+      text += "\n   ";
+      used = 3;
+    }
+    text += choice;
+    used += columns(choice);
   }
-  return wrapped("Before you run: " + sheet.question, learner.text_width(), "  ") + "\n" +
-         wrapped(choices, learner.text_width(), "    ") + "\n";
+  text.pop_back();
+  return text + "\n";
 }
 
 std::string state_block(const Learner& learner, const Exercise& exercise, const Verdict& verdict) {

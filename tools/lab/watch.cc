@@ -7,9 +7,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <array>
 #include <ctime>
 #include <memory>
+#include <string_view>
 
 #include "lab/checking.h"
 #include "lab/commands.h"
@@ -26,9 +27,22 @@
 namespace qlab {
 namespace {
 
-constexpr const char* kKeyLine =
-    "n next · h hint · l list · d page · s solution · x reset · r run · e editor · q quit";
+constexpr std::array<std::string_view, 9> kKeys = {
+    "n next", "h hint", "l list", "d page", "s solution", "x reset", "r run", "e editor", "q quit"};
 constexpr int kPollMilliseconds = 1000;
+
+/// The keys in lines of at most `width` columns; a key stays with its word.
+std::string key_lines(std::size_t width) {
+  std::string text;
+  std::size_t used = 0;
+  for (const std::string_view key : kKeys) {
+    const bool fits = used + 2 + key.size() <= width;
+    if (used > 0) text += fits ? "  " : "\n";
+    used = used > 0 && fits ? used + 2 + key.size() : key.size();
+    text += key;
+  }
+  return text;
+}
 
 /// Two watches would start each other's checks. The lock goes with the process.
 class WatchLock {
@@ -215,11 +229,12 @@ class Watch {
 
   void show_keys() {
     if (keys_shown_) return;
-    std::string text = learner_.terminal.plain(wrapped(kKeyLine, learner_.text_width(), ""));
+    std::string text = key_lines(learner_.text_width());
+    const auto lines = static_cast<int>(lines_of(text).size());
     // On a terminal that cannot draw over it the line stays.
     if (!learner_.terminal.redraw) text += "\n";
     learner_.write("\n" + learner_.terminal.styled(Style::kDim, text));
-    key_lines_ = static_cast<int>(lines_of(text).size());
+    shown_lines_ = lines;
     keys_shown_ = true;
   }
 
@@ -228,7 +243,7 @@ class Watch {
     keys_shown_ = false;
     if (!learner_.terminal.redraw) return;
     learner_.write("\r\033[K");
-    for (int line = 1; line < key_lines_; ++line) learner_.write("\033[A\033[K");
+    for (int line = 1; line < shown_lines_; ++line) learner_.write("\033[A\033[K");
   }
 
   int leave(int code) {
@@ -241,7 +256,7 @@ class Watch {
   const Exercise* exercise_ = nullptr;
   std::unique_ptr<FileWatch> file_;
   bool run_ = false, quit_ = false, keys_shown_ = false;
-  int key_lines_ = 1;
+  int shown_lines_ = 1;
 };
 
 }  // namespace
