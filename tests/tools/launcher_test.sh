@@ -98,7 +98,7 @@ lab() { env PATH="$bin" CMAKE_PREFIX_PATH="$scratch/prefix" "$root/lab" "$@"; }
 
 help_needs_no_tools() {
   rm "$bin/c++" "$bin/cmake"
-  expect 0 './lab compare' lab
+  expect 0 './lab check' lab help
   expect 0 'Exit codes' lab help
   expect 0 'Exit codes' lab --help
   expect 0 "lab $(sed -n 's/^project(.*VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")" lab --version
@@ -130,6 +130,31 @@ arguments_and_exit_code_pass_through() {
   grep -q -- '--build.*--target all ' "$CALLS" || fail "selftest does not build all: $(<"$CALLS")"
   [[ $(grep -c -- --preset "$CALLS") == 1 ]] || fail "configured twice: $(<"$CALLS")"
   [[ -L $root/compile_commands.json ]] || fail 'no compile_commands.json for editors'
+}
+
+exercises_need_only_the_program() {
+  local command
+  expect 4 '<>' lab
+  for command in list check watch next hint solution diff reset predict docs verify; do
+    expect 4 "<$command><gemv>" lab "$command" gemv
+  done
+  expect 4 '<--json>' lab --json
+  grep -- --build "$CALLS" | grep -qv -- '--target lab ' && fail "builds more: $(<"$CALLS")"
+  expect 2 "'chekc' is not a command; did you mean ./lab check?" lab chekc
+  expect 2 'did you mean ./lab solution?' lab sol
+}
+
+the_first_build_has_something_to_read() {
+  expect 4 'Bottleneck' lab list
+  [[ $(lab list 2>/dev/null) == '<list>' ]] || fail 'it went to standard output'
+  expect 4 '<list>' lab list
+  expect_no 'Bottleneck'
+}
+
+help_fits_a_terminal() {
+  output=$(lab help)
+  (($(wc -l <<<"$output") <= 24)) || fail "help has $(wc -l <<<"$output") lines"
+  [[ -z $(awk 'length($0) > 80' <<<"$output") ]] || fail 'help is wider than 80 columns'
 }
 
 standard_output_holds_only_the_answer() {
@@ -213,7 +238,8 @@ no_escape_bytes_without_a_terminal() {
 }
 
 for case in help_needs_no_tools a_wrong_command_is_named doctor_judges_the_machine \
-  arguments_and_exit_code_pass_through standard_output_holds_only_the_answer \
+  arguments_and_exit_code_pass_through exercises_need_only_the_program \
+  the_first_build_has_something_to_read help_fits_a_terminal standard_output_holds_only_the_answer \
   a_moved_folder_is_configured_again a_failed_build_shows_its_first_error old_tools_are_named \
   missing_tools_are_named_or_installed without_apt_packages_are_named two_at_once_take_turns \
   ctrl_c_ends_with_130 no_escape_bytes_without_a_terminal; do

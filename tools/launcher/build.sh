@@ -12,8 +12,21 @@ build_target() {
     flock 9
   fi
   configured || configure
+  [[ -e $BUILD/lab ]] || introduce
   compile "$1"
   exec 9>&-
+}
+
+# Something to read while the first build runs.
+introduce() {
+  say ''
+  say 'What        A language model is numbers. You will store its weights and its cache in 16, 8 and'
+  say '            4 bits, and write the kernels that compute with them.'
+  say 'Bottleneck  To write one token a model reads every weight once, so memory sets the pace: fewer'
+  say '            bits are fewer bytes. Whether they are less time, and what they cost, is measured.'
+  say 'Plan        FP16, then INT8 with calibration, INT4 weights, the KV cache. Each exercise is one'
+  say '            file in labs/, about 10 to 20 minutes; ./lab checks it each time you save.'
+  say ''
 }
 
 # Whether CMake ran to its end for this very folder: a build folder that was moved is of no use.
