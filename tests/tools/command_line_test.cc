@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -115,13 +117,62 @@ TEST(CommandLine, LeavesNoResultFileWhenTheModelIsBad) {
 
 TEST(CommandLine, HelpAndVersionGoToStandardOutput) {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {}, {"--help"}, {"compare", "--help"}, {"selftest", "-h"}}) {
+           {"--help"}, {"compare", "--help"}, {"selftest", "-h"}}) {
     const Finished run = lab(arguments);
     EXPECT_EQ(run.code, 0);
     EXPECT_THAT(run.out, HasSubstr("Usage: ./lab"));
     EXPECT_THAT(run.err, IsEmpty());
   }
   EXPECT_EQ(lab({"--version"}).out, "lab " QLAB_VERSION "\n");
+}
+
+const std::vector<std::string> kLearnerCommands = {"list",    "check",    "watch", "next",
+                                                   "hint",    "solution", "diff",  "reset",
+                                                   "predict", "docs",     "verify"};
+
+TEST(CommandLine, HelpOfEveryCommandFitsAScreenAndHasOneExample) {
+  for (const std::string& command : kLearnerCommands) {
+    SCOPED_TRACE(command);
+    const Finished run = lab({command, "--help"});
+    EXPECT_EQ(run.code, 0);
+    EXPECT_LE(std::count(run.out.begin(), run.out.end(), '\n'), 24) << run.out;
+    const std::size_t example = run.out.find("Example: ./lab " + command);
+    EXPECT_NE(example, std::string::npos) << run.out;
+    EXPECT_EQ(run.out.find("Example:", example + 1), std::string::npos) << run.out;
+  }
+}
+
+TEST(CommandLine, RefusesWhatLearnersMistype) {
+  expect_refused({"check", "no_such_exercise"}, "is not an exercise");
+  expect_refused({"check", "half_fromats"}, "did you mean half_formats?");
+  expect_refused({"check", "half_formats", "--timeout", "soon"}, "soon is not a time");
+  expect_refused({"check", "half_formats", "--timeout", "0s"}, "0s is not a time");
+  expect_refused({"check", "half_formats", "--seed", "x"}, "--seed");
+  expect_refused({"hint", "half_formats", "--level", "4"}, "4");
+  expect_refused({"hint", "half_formats", "0"}, "0");
+  expect_refused({"solution"}, "id");
+  expect_refused({"reset"}, "needs the id");
+  expect_refused({"reset", "--all", "--yes"}, "asks first");
+  expect_refused({"predict", "half_formats", "z"}, "say a, b or c");
+  expect_refused({"list", "99"}, "is not a module");
+}
+
+TEST(CommandLine, WithJsonPrintsOneObjectAndTextElsewhere) {
+  const Finished run = lab({"list", "--json"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_THAT(run.err, HasSubstr("done on the CPU"));
+  const nlohmann::json list = nlohmann::json::parse(run.out);
+  EXPECT_EQ(list["schema"], "qlab.exercises");
+  EXPECT_EQ(list["version"], 1);
+  ASSERT_FALSE(list["exercises"].empty());
+  EXPECT_EQ(list["exercises"][0]["number"], "1.1");
+}
+
+TEST(CommandLine, WithoutATerminalPrintsNoEscapes) {
+  for (const std::string command : {"list", "docs"}) {
+    EXPECT_EQ(lab({command}).out.find('\033'), std::string::npos) << command;
+  }
+  EXPECT_NE(lab({"list", "--color", "always"}).out.find('\033'), std::string::npos);
 }
 
 }  // namespace
