@@ -152,7 +152,6 @@ TEST(CommandLine, RefusesWhatLearnersMistype) {
   expect_refused({"hint", "half_formats", "0"}, "0");
   expect_refused({"solution"}, "id");
   expect_refused({"reset"}, "needs the id");
-  expect_refused({"reset", "--all", "--yes"}, "asks first");
   expect_refused({"predict", "half_formats", "z"}, "say a, b or c");
   expect_refused({"list", "99"}, "is not a module");
 }
