@@ -2,7 +2,7 @@
 /// \file
 /// fp16_gemm_tiled: Y = X · Wᵀ on the GPU, from tiles in shared memory.
 ///
-/// Bottleneck   reading shared memory: 8 words for 32 multiply-adds; then the FP32 units
+/// Bottleneck   instructions: with 32 multiply-adds go 8 reads of shared memory, 16 conversions
 /// Bytes moved  read 2·N·K (W) + 2·M·K (X), written 4·M·N (Y); W once more for every 64 rows of X
 /// FLOPs        2·M·N·K
 /// Teaches      reuse through shared memory; the two barriers around it; coalescing and banks

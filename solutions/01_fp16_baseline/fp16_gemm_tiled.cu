@@ -2,7 +2,7 @@
 /// \file
 /// fp16_gemm_tiled: a block stages 64 rows of X and of W, 32 of K at a time, and multiplies from there.
 ///
-/// Bottleneck   reading shared memory: a thread reads 8 words for 32 multiply-adds
+/// Bottleneck   instructions: 32 of about 56 a pair of k are multiply-adds
 /// Teaches      each value is read from global memory once a block and used 64 times
 /// Leaves out   loading the next tile while this one is multiplied; fragments (fp16_gemm_mma)
 #include "01_fp16_baseline/fp16_gemm_tiled.h"

@@ -154,3 +154,21 @@ function(lab_exercise module file)
   set_property(GLOBAL PROPERTY LAB_EXERCISES_${LAB_EXERCISE_BUILD} "${list}")
   file(CONFIGURE OUTPUT ${LAB_EXERCISE_BUILD}/exercises.txt CONTENT "${list}" @ONLY)
 endfunction()
+
+# lab_cuda_bench(<module> <stem> <op>…): nvcc's program of tests/<module>/<stem>.cu and the solutions
+# of these exercises. It is exercises/<stem> of the build; only where LAB_CUDA is on.
+function(lab_cuda_bench module stem)
+  if(NOT LAB_CUDA)
+    return()
+  endif()
+  list(TRANSFORM ARGN PREPEND solutions/${module}/ OUTPUT_VARIABLE solutions)
+  list(TRANSFORM solutions APPEND .cu)
+  lab_cuda_on_gpu(${stem} tests/${module}/${stem}.cu ${solutions})
+  set_target_properties(${stem} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${LAB_EXERCISE_BUILD}/exercises)
+  find_package(CUDAToolkit QUIET)
+  if(TARGET CUDA::cublas)  # to compare with; the lab itself does not need it
+    target_link_libraries(${stem} PRIVATE CUDA::cublas)
+    target_compile_definitions(${stem} PRIVATE QLAB_CUBLAS)
+  endif()
+endfunction()
