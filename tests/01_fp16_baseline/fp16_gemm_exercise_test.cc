@@ -185,7 +185,9 @@ TEST(Fp16Gemm, WritesNothingOutsideY) {
   const TestSeed seed;
   Random random(seed);
   for (const GemmShape& shape : {GemmShape{4, 5, 6}, {5, 8, 3}, {3, 66, 300}, {8, 62, 9}}) {
-    const std::string where = written_outside(random_problem(shape, Values::kIntegers, random));
+    const Problem problem = random_problem(shape, Values::kIntegers, random);
+    check(seeded("inside Y", seed), problem, /*exact=*/true);
+    const std::string where = written_outside(problem);
     if (!where.empty()) reject(name_of(seeded("around Y", seed), shape), where);
   }
 }
@@ -257,6 +259,8 @@ TEST(Fp16Gemm, LosesFarLessThanFp16Sums) {
       size += std::abs(expected(m, n));
     }
   }
+  // Steps of FP32 are 2¹³ times finer; a factor of 8 is left to chance.
+  EXPECT_LT(error * 1024, half_error) << "summed errors, yours and of FP16 sums";
   const auto one = [](auto, auto) { return 1.0; };
   const Problem ones = problem_of({1, 1, 4096}, one, one);
   std::ostringstream fact;
