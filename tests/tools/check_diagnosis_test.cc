@@ -151,6 +151,15 @@ TEST_F(CheckDiagnosis, SaysWhenNothingWasWritten) {
   EXPECT_EQ(likely(), kEmptySays);
 }
 
+/// A NaN that came of reading past the end is no sign that nothing was written.
+TEST_F(CheckDiagnosis, TellsAComputedNanFromUntouchedMemory) {
+  tree_.write_program(
+      "empty", outputs(tree_, {5, -kNan}, {7}) + CheckTree::reports("x", "x", "x") + "status=1");
+  EXPECT_EQ(likely(), "");
+  mutant("same", "Yes.", outputs(tree_, {5, -kNan}, {7}));
+  EXPECT_EQ(likely(), "Yes.");
+}
+
 TEST_F(CheckDiagnosis, PassesOverMutantsThatCrashHangOrAreNotBuilt) {
   const std::string same = outputs(tree_, {5, kNan}, {7});
   mutant("crashes", "No.", same + "kill -SEGV $$\n");

@@ -75,12 +75,15 @@ std::vector<Suspect> suspects_of(const Places& places, const Exercise& exercise)
   return suspects;
 }
 
-/// Whether a mutant that left its outputs in `dumps` computed what the learner's program did, in
+/// Whether a suspect that left its outputs in `dumps` computed what the learner's program did, in
 /// each of the tests, and fails there itself.
-bool same_mistake(const std::vector<Evidence>& evidence, const fs::path& dumps) {
+bool same_mistake(const Suspect& suspect, const std::vector<Evidence>& evidence,
+                  const fs::path& dumps) {
+  // "As it was before" is only true of the very bytes.
+  const auto same = suspect.variant == kEmptyVariant ? same_bits : same_output;
   return std::ranges::all_of(evidence, [&](const Evidence& learners) {
-    const std::vector<Dump> mutants = dumps_of_test(dumps, learners.test);
-    return any_wrong(mutants) && std::ranges::equal(learners.dumps, mutants, same_output);
+    const std::vector<Dump> theirs = dumps_of_test(dumps, learners.test);
+    return any_wrong(theirs) && std::ranges::equal(learners.dumps, theirs, same);
   });
 }
 
@@ -130,7 +133,7 @@ class LineUp {
     VariantOptions options = run_;
     options.dumps = exercise_.program(places_, "dump." + suspect.variant);
     const VariantRun run = run_variant(program, options);
-    suspect.matches = !run.ended_early && same_mistake(evidence_, options.dumps);
+    suspect.matches = !run.ended_early && same_mistake(suspect, evidence_, options.dumps);
     std::error_code ignored;
     fs::remove_all(options.dumps, ignored);
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <fstream>
 
@@ -74,6 +75,12 @@ bool same_output(const Dump& one, const Dump& other) {
     if (!within(one.got[i], other.got[i], std::min(one.allowed[i], other.allowed[i]))) return false;
   }
   return true;
+}
+
+bool same_bits(const Dump& one, const Dump& other) {
+  const auto bits = [](double value) { return std::bit_cast<std::uint64_t>(value); };
+  return one.rows == other.rows && one.cols == other.cols &&
+         std::ranges::equal(one.got, other.got, {}, bits, bits);
 }
 
 }  // namespace qlab

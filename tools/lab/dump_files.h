@@ -31,4 +31,8 @@ std::vector<Dump> dumps_of_test(const std::filesystem::path& folder, std::string
 /// allows. NaN equals NaN, infinity the same infinity, and neither anything else.
 bool same_output(const Dump& one, const Dump& other);
 
+/// Whether the outputs are the same bit by bit, as memory is that nobody wrote: a NaN that was
+/// computed has other bits than the NaN that was there before.
+bool same_bits(const Dump& one, const Dump& other);
+
 }  // namespace qlab
