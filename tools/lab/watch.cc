@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <ctime>
 #include <memory>
 #include <string_view>
+#include <thread>
 
 #include "lab/checking.h"
 #include "lab/commands.h"
@@ -127,7 +129,7 @@ class Watch {
 
   void check() {
     run_ = false;
-    file_->changed();  // what is on the disk now is what this run is about
+    settle();
     say(fmt::format("\n{}", learner_.terminal.styled(Style::kDim, clock())));
     try {
       check_and_show(learner_, *exercise_, [this] { return stop_asked(); });
@@ -135,6 +137,18 @@ class Watch {
       if (!quit_ && !interrupted()) learner_.say("Saved again: checking anew.");
     }
     while (keys_.take()) {  // typed during the run, for a screen that is gone
+    }
+  }
+
+  /// Many editors empty a file before they write it: waits until it rests. What is on the disk then
+  /// is what this run is about.
+  void settle() {
+    constexpr int kMostRounds = 10;
+    constexpr std::chrono::milliseconds kRest{30};
+    file_->changed();
+    for (int round = 0; round < kMostRounds; ++round) {
+      std::this_thread::sleep_for(kRest);
+      if (!file_->changed()) return;
     }
   }
 
@@ -152,6 +166,7 @@ class Watch {
   }
 
   void press(char key) {
+    if (std::string_view("nhldsxreq").find(key) == std::string_view::npos) return;
     hide_keys();
     try {
       act(key);
