@@ -13,7 +13,7 @@
 #include "lab/build_run.h"
 #include "lab/check.h"
 #include "lab/dump_files.h"
-#include "lab/text.h"
+#include "lab/mutants.h"
 #include "lab/variant_run.h"
 #include "lab/verdict_cache.h"
 
@@ -52,26 +52,13 @@ std::vector<Evidence> evidence_of(const fs::path& dumps, const Verdict& verdict)
   return evidence;
 }
 
-/// What the patch says to a learner who made its mistake.
-std::string sentence_of(const fs::path& patch) {
-  constexpr std::string_view kSays = "Says: ";
-  for (const std::string& line : lines_of(read_text(patch).value_or(""))) {
-    if (line.starts_with(kSays)) return line.substr(kSays.size());
-  }
-  return "";
-}
-
 std::vector<Suspect> suspects_of(const Places& places, const Exercise& exercise) {
   std::vector<Suspect> suspects = {
       {.variant = std::string(kEmptyVariant),
        .says = "nothing was written: the output is as it was before the call"}};
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(places.root / exercise.mutants(), none)) {
-    if (entry.path().extension() != ".patch") continue;
-    suspects.push_back(
-        {.variant = "mutant." + entry.path().stem().string(), .says = sentence_of(entry.path())});
+  for (const Mutant& mutant : read_mutants(places, exercise)) {
+    suspects.push_back({.variant = mutant.variant(), .says = mutant.says});
   }
-  std::ranges::sort(suspects, {}, &Suspect::variant);
   return suspects;
 }
 

@@ -15,13 +15,38 @@ namespace {
 
 using nlohmann::json;
 
+/// GoogleTest 1.12 writes each byte beyond ASCII as a character of its own (as in \u00e2\u0080\u00a6),
+/// so the text arrives with two bytes for one. Newer ones write it as it is.
+std::string undo_byte_escapes(const std::string& text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    if (lead < 0x80) {
+      bytes += text[i];
+    } else if ((lead == 0xC2 || lead == 0xC3) && i + 1 < text.size()) {
+      bytes += static_cast<char>((lead & 3) << 6 | (static_cast<unsigned char>(text[++i]) & 0x3F));
+    } else {
+      return text;  // a character that no byte can be
+    }
+  }
+  try {
+    json(bytes).dump();  // throws unless it is UTF-8
+  } catch (const json::type_error&) {
+    return text;  // it was not escaped: "é" as it is
+  }
+  return bytes;
+}
+
 ReportedTest read_test(const json& test, const std::string& suite) {
   ReportedTest result{.name = suite + "." + test.at("name").get<std::string>(),
                       .ran = test.at("status") == "RUN" && test.at("result") == "COMPLETED",
                       .skipped = test.at("result") == "SKIPPED",
-                      .failures = {}};
+                      .failures = {},
+                      .guards = undo_byte_escapes(test.value("guards", ""))};
   if (const auto failures = test.find("failures"); failures != test.end()) {
-    for (const json& failure : *failures) result.failures.push_back(failure.at("failure"));
+    for (const json& failure : *failures) {
+      result.failures.push_back(undo_byte_escapes(failure.at("failure")));
+    }
   }
   return result;
 }
@@ -49,7 +74,7 @@ std::optional<GtestReport> read_gtest_report(std::string_view text) {
     for (const json& suite : root.at("testsuites")) {
       for (const json& test : suite.at("testsuite")) {
         report.tests.push_back(read_test(test, suite.at("name")));
-        if (report.fact.empty()) report.fact = test.value("fact", "");
+        if (report.fact.empty()) report.fact = undo_byte_escapes(test.value("fact", ""));
       }
     }
   } catch (const json::exception&) {

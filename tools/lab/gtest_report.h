@@ -15,6 +15,7 @@ struct ReportedTest {
   bool ran = false;                   ///< to its end; neither skipped nor filtered out
   bool skipped = false;               ///< by itself
   std::vector<std::string> failures;  ///< each "file:line\nFailed\ntext" as GoogleTest writes it
+  std::string guards;  ///< the property "guards": what a test is for that no known mistake fails
 };
 
 struct GtestReport {

@@ -13,6 +13,7 @@
 
 #include "lab/command_line.h"
 #include "lab/compare.h"
+#include "lab/gate.h"
 #include "lab/selftest.h"
 #include "lab/terminal.h"
 #include "model/input_error.h"
@@ -65,15 +66,26 @@ void add_compare(CLI::App& app, CompareOptions& options, std::string& isa, Look&
   command.footer("Example: ./lab compare --quick --json results.json");
 }
 
-void add_selftest(CLI::App& app, SelftestOptions& options, Look& look) {
+struct GateFlags {
+  bool gate = false;
+  GateOptions options;
+};
+
+void add_selftest(CLI::App& app, SelftestOptions& options, GateFlags& gate, Look& look) {
   CLI::App& command = *app.add_subcommand("selftest", "Check what the lab claims of itself");
   command.add_flag("--slow", options.slow, "Also the exhaustive tests, which take minutes");
   command.add_option("--build", options.build, "Another build folder, say build/asan")
       ->type_name("")
       ->check(CLI::ExistingDirectory);
   command.add_option("--seed", options.seed, "Seed of the random data in tests");
+  CLI::Option* const flag = command.add_flag(
+      "--gate", gate.gate, "Whether the tests of the exercises can be believed, and only that");
+  command
+      .add_flag("--drift", gate.options.drift, "With --gate: labs/ must be the stubs as written")
+      ->needs(flag);
+  command.add_option("exercise", gate.options.ids, "With --gate: only these")->needs(flag);
   look.add_to(command);
-  command.footer("Example: ./lab selftest --seed 7");
+  command.footer("Example: ./lab selftest --gate half_formats");
 }
 
 int run(int argc, char** argv) {
@@ -82,11 +94,12 @@ int run(int argc, char** argv) {
   app.set_help_flag("--help,-h", "Print this page");
   CompareOptions compare;
   SelftestOptions selftest;
+  GateFlags gate;
   std::string isa;
   Look look;
   LearnerCommands learner(app, look);
   add_compare(app, compare, isa, look);
-  add_selftest(app, selftest, look);
+  add_selftest(app, selftest, gate, look);
   app.require_subcommand(0, 1);  // "a command is missing" would hide the name of a wrong one
 
   try {
@@ -102,7 +115,10 @@ int run(int argc, char** argv) {
   if (app.get_subcommands().empty()) return learner.run_without_command();
   if (const auto code = learner.run(app)) return *code;
   const Terminal terminal = detect_terminal(look.color, look.ascii);
-  if (app.got_subcommand("selftest")) return run_selftest(selftest, terminal);
+  if (app.got_subcommand("selftest")) {
+    if (gate.gate) return run_gate(Places::of_this_program(), gate.options, terminal);
+    return run_selftest(selftest, terminal);
+  }
   compare.isa = usable_isa(isa);
   return run_compare(compare, terminal);
 }
