@@ -102,6 +102,13 @@ TEST(Selftest, RunsSlowTestsOnlyWhenAsked) {
   EXPECT_THAT(selftest(tests, {"--slow"}).out, EndsWith("2 passed, 0 failed, 0 skipped\n"));
 }
 
+TEST(Selftest, DoesNotMindALearnersEdits) {
+  const std::string tests = shell_test("quick", "true") + shell_test("drift.op", "false") +
+                            "set_tests_properties(drift.op PROPERTIES LABELS drift)\n";
+  EXPECT_EQ(selftest(tests).code, 0);
+  EXPECT_EQ(selftest(tests, {"--slow"}).code, 0);
+}
+
 TEST(Selftest, HandsTheSeedToTheTests) {
   EXPECT_EQ(selftest(shell_test("seed", "test \"$LAB_SEED\" = 7"), {"--seed", "7"}).code, 0);
 }

@@ -8,7 +8,8 @@ if(NOT QLAB_CUDA MATCHES "^(AUTO|ON|OFF)$")
 endif()
 
 set(LAB_CUDA OFF)
-# Trying out the CUDA compiler takes seconds, so AUTO does it only when there is a file to compile.
+# Trying out the CUDA compiler takes seconds, so AUTO does it only when kernels/ has a rung for it.
+# The exercises' programs for a GPU come with ON: cmake --preset cuda.
 file(GLOB_RECURSE lab_cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/*.cu)
 if(QLAB_CUDA STREQUAL "ON" OR (QLAB_CUDA STREQUAL "AUTO" AND lab_cuda_sources))
   # NVIDIA's packages do not put nvcc on the PATH.

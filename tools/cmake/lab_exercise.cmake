@@ -30,6 +30,7 @@ target_include_directories(make_stub PRIVATE tools)
 target_link_libraries(make_stub PRIVATE lab_options fmt::fmt)
 
 # Where the exercises of a list are; the gate's own test has a tree of toys.
+set(LAB_TOYS ${CMAKE_SOURCE_DIR}/tests/tools/gate_toy)
 set(LAB_EXERCISE_ROOT ${CMAKE_SOURCE_DIR})
 set(LAB_EXERCISE_BUILD ${CMAKE_BINARY_DIR})
 
@@ -37,6 +38,7 @@ set(LAB_EXERCISE_BUILD ${CMAKE_BINARY_DIR})
 function(lab_variant target variant source)
   cmake_path(GET source EXTENSION LAST_ONLY extension)
   add_library(${target}.object OBJECT ${source})
+  target_include_directories(${target}.object PRIVATE ${LAB_EXERCISE_ROOT}/kernels)
   # Warnings are shown, but only ours stop the build; unused names in a stub are no news.
   target_link_libraries(${target}.object PRIVATE lab_options ${libraries})
   if(NOT variant STREQUAL "solution")
@@ -92,6 +94,7 @@ function(lab_exercise module file)
 
   set(tests ${root}/tests/${module}/${op}_exercise_test${extension})
   add_library(${op}.tests OBJECT ${tests})
+  target_include_directories(${op}.tests PRIVATE ${root}/kernels)
   target_link_libraries(${op}.tests PRIVATE lab_options ${libraries} lab_support
     GTest::gmock GTest::gtest)
   target_compile_definitions(${op}.tests PRIVATE QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
@@ -100,8 +103,15 @@ function(lab_exercise module file)
   endif()
 
   lab_variant(solution.${op} solution ${solution})
-  gtest_discover_tests(solution.${op} TEST_PREFIX solution. NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 300 LABELS exercise)
+  if(NOT root STREQUAL LAB_TOYS)
+    gtest_discover_tests(solution.${op} TEST_PREFIX solution. NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
+      PROPERTIES TIMEOUT 300 LABELS exercise)
+    add_test(NAME gate.${op} COMMAND $<TARGET_FILE:lab> selftest --gate ${op})
+    set_tests_properties(gate.${op} PROPERTIES LABELS exercise TIMEOUT 300)
+    # For a tree in which nobody has worked: a learner's edits are no drift.
+    add_test(NAME drift.${op} COMMAND ${CMAKE_COMMAND} -E compare_files ${stub} ${lab})
+    set_tests_properties(drift.${op} PROPERTIES LABELS drift)
+  endif()
 
   # What the CPU says of a kernel, a GPU must say too.
   if(LAB_CUDA AND extension STREQUAL ".cu")
@@ -124,8 +134,6 @@ function(lab_exercise module file)
     DEPENDS make_stub ${solution} VERBATIM)
   lab_variant(stub.${op} stub ${stub})
   lab_variant(empty.${op} empty ${stub})
-  add_test(NAME drift.${op} COMMAND ${CMAKE_COMMAND} -E compare_files ${stub} ${lab})
-  set_tests_properties(drift.${op} PROPERTIES LABELS drift)
   add_custom_target(write_stub.${op} COMMAND make_stub ${solution} ${op} ${lab} VERBATIM)
 
   # A learner may have deleted it: then only its own program cannot be built.
@@ -171,4 +179,15 @@ function(lab_cuda_bench module stem)
     target_link_libraries(${stem} PRIVATE CUDA::cublas)
     target_compile_definitions(${stem} PRIVATE QLAB_CUBLAS)
   endif()
+endfunction()
+
+# lab_toys(<op.cc>…): exercises with a planted fault, built like real ones; gate_self_test judges them.
+function(lab_toys)
+  set(LAB_EXERCISE_ROOT ${LAB_TOYS})
+  set(LAB_EXERCISE_BUILD ${CMAKE_BINARY_DIR}/gate_toy)
+  foreach(file IN LISTS ARGN)
+    lab_exercise(99_toy ${file})
+    cmake_path(GET file STEM LAST_ONLY op)
+    add_dependencies(gate_self_test gate.${op})
+  endforeach()
 endfunction()

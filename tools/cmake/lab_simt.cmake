@@ -62,9 +62,11 @@ if("SIMT_UNDER_TSAN" IN_LIST LAB_SIMT_SANITIZERS)
   endif()
 endif()
 
-# lab_simt_program(<name>): the program tests/simt/<name>.cu on the CPU.
+# lab_simt_program(<name>): the program tests/simt/<name>.cu on the CPU. Target simt_programs is all.
+add_custom_target(simt_programs)
 function(lab_simt_program name)
   add_executable(${name} tests/simt/${name}.cu)
+  add_dependencies(simt_programs ${name})
   target_link_libraries(${name} PRIVATE lab_options lab_common)
   target_include_directories(${name} PRIVATE tests)
   target_compile_definitions(${name} PRIVATE QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

@@ -39,7 +39,7 @@ endfunction()
 # The program tests/<folder>/<stem>.cc, run by ctest case by case. A skipped case counts as skipped.
 # Its seed comes from LAB_SEED in the environment of ctest.
 function(lab_gtest folder stem)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT;LABEL" "")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT;LABEL;PREFIX" "")
   add_executable(${stem} tests/${folder}/${stem}.cc)
   target_link_libraries(${stem} PRIVATE lab_options lab_${folder} lab_support
     fmt::fmt GTest::gmock GTest::gtest_main)
@@ -48,13 +48,13 @@ function(lab_gtest folder stem)
     get_property(programs GLOBAL PROPERTY LAB_PROGRAMS)
     add_dependencies(${stem} ${programs})
   endif()
-  gtest_discover_tests(${stem} NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
+  gtest_discover_tests(${stem} TEST_PREFIX "${arg_PREFIX}" NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${arg_LABEL})  # one: it would split a list
 endfunction()
 
-# lab_test(<folder> <stem>): a test that everybody runs.
+# lab_test(<folder> <stem> [PREFIX <of the names in ctest>]): a test that everybody runs.
 function(lab_test folder stem)
-  lab_gtest(${folder} ${stem} TIMEOUT 300 LABEL ${folder})
+  lab_gtest(${folder} ${stem} TIMEOUT 300 LABEL ${folder} ${ARGN})
 endfunction()
 
 # lab_slow_test(<folder> <stem>): an exhaustive test of minutes; only `ctest --preset slow` and
