@@ -117,7 +117,7 @@ TEST(HalfFormats, WidensEveryFp16Code) {
 
 TEST(HalfFormats, RoundsToTheNearest) {
   // A quarter and three quarters of a step: no tie, so only cutting off can go wrong.
-  std::vector<float> values = {0.1F, 1.0F / 3, 3.14159F, 1000.25F, 1 + 3 * 0x1p-12F};
+  std::vector<float> values = {0.1F, 1.0F / 3, 3.14159F, 1000.125F, 1 + 3 * 0x1p-12F};
   for (int i = 0; i < 64; ++i) {
     values.push_back((1 + static_cast<float>(i) * 0x1p-10F) + 0x1p-12F);
     values.push_back((1 + static_cast<float>(i) * 0x1p-10F) + 3 * 0x1p-12F);
