@@ -66,7 +66,7 @@ std::string readable(std::string text) {
   return padded(text, std::min(columns(text), kWidth));
 }
 
-/// "/root/labs/x.cc:44:17" from the root on; "/usr/lib/../include/x" without detours.
+/// "…/labs/x.cc:44:17" from the root on; "/usr/lib/../include/x" without detours.
 std::string shown_place(const std::string& place, const std::filesystem::path& root) {
   const std::string path = std::filesystem::path(place).lexically_normal();
   const std::string prefix = (root / "").lexically_normal();

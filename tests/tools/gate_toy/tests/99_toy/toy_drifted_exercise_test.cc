@@ -10,6 +10,5 @@ namespace {
 
 TEST(Toy, DoublesThree) { EXPECT_EQ(exercise::toy_drifted(3), 6); }
 
-
 }  // namespace
 }  // namespace qlab::test

@@ -10,6 +10,5 @@ namespace {
 
 TEST(Toy, DoublesThree) { EXPECT_EQ(exercise::toy_sound(3), 6); }
 
-
 }  // namespace
 }  // namespace qlab::test
