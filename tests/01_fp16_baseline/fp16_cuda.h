@@ -128,6 +128,41 @@ inline void check(const Operation& operation, const Product& p, bool exact,
         exact ? exactly() : operation.allowed(abs_sum.view(), p.shape.K));
 }
 
+/// A product of three of K, worked out by hand; K is 3, or more and filled up with zeros.
+inline void check_paper_and_pencil(const Operation& operation, std::int64_t K) {
+  constexpr double kX[2][3] = {{1, 2, 3}, {-4, 5, 0.5}};
+  constexpr double kW[4][3] = {{1, 0, 0}, {0, 0, -1}, {1, 1, 1}, {0.25, -8, 2}};
+  constexpr double kY[2][4] = {{1, -3, 6, -9.75}, {-4, -0.5, 1.5, -40}};
+  Product p("paper and pencil, zeros from k = 3 on", {2, 4, K});
+  Matrix<double> expected(2, 4);
+  for (std::int64_t m = 0; m < 2; ++m) {
+    for (std::int64_t k = 0; k < 3; ++k) p.x(m, k) = element<half_t>(kX[m][k]);
+    for (std::int64_t n = 0; n < 4; ++n) expected(m, n) = kY[m][n];
+  }
+  for (std::int64_t n = 0; n < 4; ++n) {
+    for (std::int64_t k = 0; k < 3; ++k) p.w(n, k) = element<half_t>(kW[n][k]);
+  }
+  judge({.name = p.name}, run(operation, p, Behind::kNan).view(), expected.view(), exactly());
+}
+
+/// Steps of K that differ, under several schedules of the CPU: what another step or another thread
+/// left behind in a tile gives another sum.
+inline void check_steps_of_k(const Operation& operation) {
+  simt::for_each_schedule(4, [&] {
+    if (testing::Test::HasFailure()) return;  // one is enough to read
+    Product p("every 32 of K are one more than the last", {20, 24, 128});
+    for (std::int64_t k = 0; k < 128; ++k) {
+      for (std::int64_t m = 0; m < 20; ++m) {
+        p.x(m, k) = element<half_t>(static_cast<double>(k / 32 + 1));
+      }
+      for (std::int64_t n = 0; n < 24; ++n) {
+        p.w(n, k) = element<half_t>(static_cast<double>(n % 7 + k % 3 - 4));
+      }
+    }
+    check(operation, p, /*exact=*/true);
+  });
+}
+
 /// All kinds of values on all shapes, under the first schedules of the CPU.
 inline void check_kinds(const Operation& operation, const std::vector<GemmShape>& shapes,
                         std::uint64_t seed) {

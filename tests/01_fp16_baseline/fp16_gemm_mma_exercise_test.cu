@@ -24,21 +24,7 @@ void fill_with_identity(MatrixView<half_t> out) {
   for (std::int64_t i = 0; i < out.rows(); ++i) out(i, i) = element<half_t>(1);
 }
 
-TEST_F(Fp16GemmMma, MatchesPaperAndPencil) {
-  constexpr double kX[2][3] = {{1, 2, 3}, {-4, 5, 0.5}};
-  constexpr double kW[4][3] = {{1, 0, 0}, {0, 0, -1}, {1, 1, 1}, {0.25, -8, 2}};
-  constexpr double kY[2][4] = {{1, -3, 6, -9.75}, {-4, -0.5, 1.5, -40}};
-  Product p("paper and pencil, zeros from k = 3 on", {2, 4, 8});
-  Matrix<double> expected(2, 4);
-  for (std::int64_t m = 0; m < 2; ++m) {
-    for (std::int64_t k = 0; k < 3; ++k) p.x(m, k) = element<half_t>(kX[m][k]);
-    for (std::int64_t n = 0; n < 4; ++n) expected(m, n) = kY[m][n];
-  }
-  for (std::int64_t n = 0; n < 4; ++n) {
-    for (std::int64_t k = 0; k < 3; ++k) p.w(n, k) = element<half_t>(kW[n][k]);
-  }
-  judge({.name = p.name}, run(kMma, p, Behind::kNan).view(), expected.view(), exactly());
-}
+TEST_F(Fp16GemmMma, MatchesPaperAndPencil) { check_paper_and_pencil(kMma, 8); }
 
 TEST_F(Fp16GemmMma, PutsEveryElementOfAInItsPlace) {
   Product p("W is the identity, X[m, k] = 16 m + k, so Y = X", {16, 16, 16});
@@ -91,6 +77,8 @@ TEST_F(Fp16GemmMma, WritesTheEdgesAndNothingElse) {
     if (HasFailure()) return;
   }
 }
+
+TEST_F(Fp16GemmMma, WaitsForTheWholeTile) { check_steps_of_k(kMma); }
 
 TEST_F(Fp16GemmMma, MatchesTheOracle) {
   const TestSeed seed;

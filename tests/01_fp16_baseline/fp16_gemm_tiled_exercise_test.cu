@@ -15,21 +15,7 @@ const Operation kTiled = {.launch = exercise::fp16_gemm_tiled,
                             return dot_product(abs_sum, K);
                           }};
 
-TEST_F(Fp16GemmTiled, MatchesPaperAndPencil) {
-  constexpr double kX[2][3] = {{1, 2, 3}, {-4, 5, 0.5}};
-  constexpr double kW[4][3] = {{1, 0, 0}, {0, 0, -1}, {1, 1, 1}, {0.25, -8, 2}};
-  constexpr double kY[2][4] = {{1, -3, 6, -9.75}, {-4, -0.5, 1.5, -40}};
-  Product p("paper and pencil", {2, 4, 3});
-  Matrix<double> expected(2, 4);
-  for (std::int64_t m = 0; m < 2; ++m) {
-    for (std::int64_t k = 0; k < 3; ++k) p.x(m, k) = element<half_t>(kX[m][k]);
-    for (std::int64_t n = 0; n < 4; ++n) expected(m, n) = kY[m][n];
-  }
-  for (std::int64_t n = 0; n < 4; ++n) {
-    for (std::int64_t k = 0; k < 3; ++k) p.w(n, k) = element<half_t>(kW[n][k]);
-  }
-  judge({.name = p.name}, run(kTiled, p, Behind::kNan).view(), expected.view(), exactly());
-}
+TEST_F(Fp16GemmTiled, MatchesPaperAndPencil) { check_paper_and_pencil(kTiled, 3); }
 
 TEST_F(Fp16GemmTiled, ShowsWithOneHotRowsWhichWeightWentWhere) {
   Random random(1);
@@ -74,22 +60,7 @@ TEST_F(Fp16GemmTiled, WritesTheEdgesAndNothingElse) {
   }
 }
 
-TEST_F(Fp16GemmTiled, WaitsForTheWholeTile) {
-  // Steps of K that differ: what another step or another thread left behind gives another sum.
-  simt::for_each_schedule(4, [] {
-    if (HasFailure()) return;  // one is enough to read
-    Product p("every 32 of K are one more than the last", {20, 24, 128});
-    for (std::int64_t k = 0; k < 128; ++k) {
-      for (std::int64_t m = 0; m < 20; ++m) {
-        p.x(m, k) = element<half_t>(static_cast<double>(k / 32 + 1));
-      }
-      for (std::int64_t n = 0; n < 24; ++n) {
-        p.w(n, k) = element<half_t>(static_cast<double>(n % 7 + k % 3 - 4));
-      }
-    }
-    check(kTiled, p, /*exact=*/true);
-  });
-}
+TEST_F(Fp16GemmTiled, WaitsForTheWholeTile) { check_steps_of_k(kTiled); }
 
 TEST_F(Fp16GemmTiled, MatchesTheOracle) {
   const TestSeed seed;

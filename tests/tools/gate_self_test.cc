@@ -70,7 +70,8 @@ GateEvidence sound() {
           .stub = run_of({{"A.One", kUnwritten}}),
           .solution = run_of({{"A.One", ""}}),
           .mutants = {{.mutant = {.name = "m", .says = "Wrong.", .caught_by = {"A.One"}},
-                       .run = run_of({{"A.One", "1 is not 2"}})}}};
+                       .run = run_of({{"A.One", "1 is not 2"}}),
+                       .told = "Wrong."}}};
 }
 
 TEST(Gate, OpensForSoundEvidence) { EXPECT_THAT(judge_evidence(sound()).complaints, IsEmpty()); }
@@ -147,6 +148,16 @@ TEST(Gate, ReportsAMutantThatNamesNoTestOrOneThatIsNotThere) {
   evidence.mutants[0].mutant.caught_by = {"A.Gone"};
   EXPECT_THAT(judge_evidence(evidence).complaints,
               ElementsAre("mutant m: there is no test A.Gone"));
+}
+
+TEST(Gate, ReportsAMutantThatIsNotRecognised) {
+  GateEvidence evidence = sound();
+  evidence.mutants[0].told = "Another mistake.";
+  EXPECT_THAT(judge_evidence(evidence).complaints,
+              ElementsAre("mutant m is not recognised by its outputs: the learner reads 'Another "
+                          "mistake.'"));
+  evidence.mutants[0].told = "one of: Another mistake.; Wrong.";
+  EXPECT_THAT(judge_evidence(evidence).complaints, IsEmpty());
 }
 
 TEST(Gate, TakesATestThatSaysWhatItGuards) {

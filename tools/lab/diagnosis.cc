@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// likely_mistake: the fingerprints of mutants. A wrong diagnosis costs more than none, so a mutant
-/// is named only when its outputs are the learner's, element for element, in every test looked at.
+/// likely_mistake: puts the known mistakes beside a learner's outputs.
+#include "lab/diagnosis.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -12,7 +13,6 @@
 
 #include "lab/build_run.h"
 #include "lab/check.h"
-#include "lab/dump_files.h"
 #include "lab/mutants.h"
 #include "lab/variant_run.h"
 #include "lab/verdict_cache.h"
@@ -26,25 +26,15 @@ constexpr std::size_t kNamed = 3;     // mutants at most; more would be no help
 constexpr std::size_t kParallel = 2;  // programs at a time
 constexpr auto kLimit = std::chrono::seconds(2);
 
-/// A failing test, and what the learner's program computed in it.
-struct Evidence {
-  std::string test;
-  std::vector<Dump> dumps;
-};
-
-struct Suspect {
-  std::string variant, says;
-  bool matches = false;
-};
-
 bool any_wrong(const std::vector<Dump>& dumps) {
   return std::ranges::any_of(dumps, &Dump::is_wrong);
 }
 
-/// The first failing tests that fail by a value.
-std::vector<Evidence> evidence_of(const fs::path& dumps, const Verdict& verdict) {
+}  // namespace
+
+std::vector<Evidence> evidence_of(const fs::path& dumps, const std::vector<std::string>& failed) {
   std::vector<Evidence> evidence;
-  for (const std::string& test : verdict.failed) {
+  for (const std::string& test : failed) {
     Evidence one{.test = test, .dumps = dumps_of_test(dumps, test)};
     if (any_wrong(one.dumps)) evidence.push_back(std::move(one));
     if (evidence.size() == kTests) break;
@@ -62,8 +52,6 @@ std::vector<Suspect> suspects_of(const Places& places, const Exercise& exercise)
   return suspects;
 }
 
-/// Whether a suspect that left its outputs in `dumps` computed what the learner's program did, in
-/// each of the tests, and fails there itself.
 bool same_mistake(const Suspect& suspect, const std::vector<Evidence>& evidence,
                   const fs::path& dumps) {
   // "As it was before" is only true of the very bytes.
@@ -73,6 +61,8 @@ bool same_mistake(const Suspect& suspect, const std::vector<Evidence>& evidence,
     return any_wrong(theirs) && std::ranges::equal(learners.dumps, theirs, same);
   });
 }
+
+namespace {
 
 /// Runs suspects until none is left; several threads share one line-up.
 class LineUp {
@@ -135,7 +125,9 @@ class LineUp {
   std::atomic<std::size_t> next_ = 0;
 };
 
-std::string sentence(const std::vector<Suspect>& suspects) {
+}  // namespace
+
+std::string sentence_of(const std::vector<Suspect>& suspects) {
   std::vector<std::string> said;
   for (const Suspect& suspect : suspects) {
     if (suspect.matches && std::ranges::count(said, suspect.says) == 0) {
@@ -146,13 +138,11 @@ std::string sentence(const std::vector<Suspect>& suspects) {
   return said.size() == 1 ? said[0] : fmt::format("one of: {}", fmt::join(said, "; "));
 }
 
-}  // namespace
-
 std::string likely_mistake(const Places& places, const Exercise& exercise, const Verdict& verdict,
                            const CheckOptions& options) {
   const std::string key = verdict_key(places, exercise);
   const std::vector<Evidence> evidence =
-      evidence_of(exercise.program(places, "dump." + std::string(kLabVariant)), verdict);
+      evidence_of(exercise.program(places, "dump." + std::string(kLabVariant)), verdict.failed);
   if (evidence.empty()) return "";
   if (options.doing) options.doing("comparing with known mistakes");
   {
@@ -162,7 +152,7 @@ std::string likely_mistake(const Places& places, const Exercise& exercise, const
   }
   std::vector<Suspect> suspects = suspects_of(places, exercise);
   LineUp(places, exercise, evidence, verdict, options).compare(suspects);
-  const std::string likely = sentence(suspects);
+  const std::string likely = sentence_of(suspects);
   // Only with the verdict it belongs to: the file may have been saved again since.
   auto known = remembered(places, exercise);
   if (known && known->failed == verdict.failed) {

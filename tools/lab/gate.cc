@@ -8,10 +8,12 @@
 
 #include <algorithm>
 
+#include "lab/diagnosis.h"
 #include "lab/stub.h"
 #include "lab/text.h"
 
 namespace qlab {
+namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kNotWritten = "is not written yet";
@@ -113,6 +115,10 @@ class Judge {
         caught = false;
       }
     }
+    if (caught && tried.told.find(tried.mutant.says) == std::string::npos) {
+      complain("{} is not recognised by its outputs: the learner reads {}", name,
+               tried.told.empty() ? "nothing" : "'" + tried.told + "'");
+    }
     result_.mutants_caught += caught ? 1 : 0;
   }
 
@@ -161,20 +167,52 @@ std::vector<std::string> complaints_of_files(const Places& places, const Exercis
   return complaints;
 }
 
+struct RemovedAtEnd {
+  fs::path folder;
+  ~RemovedAtEnd() {
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+  }
+};
+
+/// What `./lab check` would say of a learner's file that computes what this mutant did. Every variant
+/// left the outputs of all its tests below `dumps`.
+std::string told(std::vector<Suspect> suspects, const MutantRun& tried, const fs::path& dumps) {
+  std::vector<std::string> failed;
+  if (tried.run.report) {
+    for (const ReportedTest& test : tried.run.report->tests) {
+      if (!test.failures.empty()) failed.push_back(test.name);
+    }
+  }
+  const std::vector<Evidence> evidence = evidence_of(dumps / tried.mutant.variant(), failed);
+  if (evidence.empty()) return "";
+  for (Suspect& suspect : suspects) {
+    suspect.matches = same_mistake(suspect, evidence, dumps / suspect.variant);
+  }
+  return sentence_of(suspects);
+}
+
 }  // namespace
 
 GateResult judge_evidence(const GateEvidence& evidence) { return Judge(evidence).judge(); }
 
 GateResult gate_exercise(const Places& places, const Exercise& exercise, bool drift) {
+  const RemovedAtEnd dumps{exercise.program(places, "dump.gate")};
+  fs::create_directories(dumps.folder);
   const auto run = [&](std::string_view variant) {
-    return run_variant(exercise.program(places, variant), {.limit = std::chrono::minutes(2)});
+    return run_variant(exercise.program(places, variant),
+                       {.limit = std::chrono::minutes(2), .dumps = dumps.folder / variant});
   };
   GateEvidence evidence{.tests = list_tests(exercise.program(places, kSolutionVariant), {}),
                         .stub = run(kStubVariant),
                         .solution = run(kSolutionVariant),
                         .mutants = {}};
+  run(kEmptyVariant);  // a suspect like the mutants
   for (const Mutant& mutant : read_mutants(places, exercise)) {
-    evidence.mutants.push_back({.mutant = mutant, .run = run(mutant.variant())});
+    evidence.mutants.push_back({.mutant = mutant, .run = run(mutant.variant()), .told = {}});
+  }
+  for (MutantRun& tried : evidence.mutants) {
+    tried.told = told(suspects_of(places, exercise), tried, dumps.folder);
   }
   GateResult result = judge_evidence(evidence);
   if (evidence.mutants.size() < kLeastMutants) {

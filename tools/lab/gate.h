@@ -17,6 +17,7 @@ namespace qlab {
 struct MutantRun {
   Mutant mutant;
   VariantRun run;
+  std::string told;  ///< what a learner with this mutant's outputs reads as the likely mistake
 };
 
 /// What an exercise is judged by.

@@ -3,12 +3,16 @@
 /// The tests of toy_drifted.
 #include "99_toy/toy_drifted.h"
 
-#include <gtest/gtest.h>
+#include "support/exercise.h"
 
 namespace qlab::test {
 namespace {
 
-TEST(Toy, DoublesThree) { EXPECT_EQ(exercise::toy_drifted(3), 6); }
+TEST(Toy, DoublesThree) {
+  const auto got = static_cast<float>(exercise::toy_drifted(3));
+  const double expected = 6;
+  judge({.name = "3"}, {&got, 1, 1, 1}, {&expected, 1, 1, 1}, exactly());
+}
 
 }  // namespace
 }  // namespace qlab::test

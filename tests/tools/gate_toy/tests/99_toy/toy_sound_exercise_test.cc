@@ -3,12 +3,16 @@
 /// The tests of toy_sound.
 #include "99_toy/toy_sound.h"
 
-#include <gtest/gtest.h>
+#include "support/exercise.h"
 
 namespace qlab::test {
 namespace {
 
-TEST(Toy, DoublesThree) { EXPECT_EQ(exercise::toy_sound(3), 6); }
+TEST(Toy, DoublesThree) {
+  const auto got = static_cast<float>(exercise::toy_sound(3));
+  const double expected = 6;
+  judge({.name = "3"}, {&got, 1, 1, 1}, {&expected, 1, 1, 1}, exactly());
+}
 
 }  // namespace
 }  // namespace qlab::test
