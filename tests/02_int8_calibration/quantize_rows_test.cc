@@ -274,53 +274,5 @@ TEST_P(QuantizeRows, TakesTheSmallestAndTheLargestFloats) {
   EXPECT_EQ(out.row(0), (std::vector<int>{127, -127, 0}));
 }
 
-TEST(QuantizeRowsCall, RefusesWhatIsNotFiniteAndNamesTheFirst) {
-  ThreadPool threads(2);
-  const auto expect_refused = [&](Isa isa, Granularity granularity, float bad, std::int64_t r,
-                                  std::int64_t k) {
-    Matrix<float> x(4, 21);
-    x(3, 20) = kNan;
-    x(r, k) = bad;
-    Quantized out(4, 21);
-    EXPECT_THAT(
-        [&] {
-          quantize_rows(x.view(), granularity, out.codes.view(), out.scale.view().row(0),
-                        {.threads = threads, .isa = isa});
-        },
-        testing::ThrowsMessage<ContractError>(
-            testing::HasSubstr("x[" + std::to_string(r) + ", " + std::to_string(k) + "] is ")));
-  };
-  for (const Isa isa : {Isa::kScalar, best_isa()}) {
-    for (const Granularity granularity : kBoth) {
-      for (std::int64_t k = 0; k < 21; ++k) {
-        for (const float bad : {kNan, -kNan, kInfinity, -kInfinity}) {
-          expect_refused(isa, granularity, bad, 0, k);
-          expect_refused(isa, granularity, bad, 3, k);
-        }
-      }
-    }
-  }
-}
-
-TEST(QuantizeRowsCall, RefusesCodesOfAnotherShape) {
-  ThreadPool threads(1);
-  const Matrix<float> x(2, 3);
-  Matrix<std::int8_t> codes(3, 2);
-  float scale[3];
-  EXPECT_THAT(
-      [&] { quantize_rows(x.view(), Granularity::kPerRow, codes.view(), scale, {threads}); },
-      testing::ThrowsMessage<ContractError>(
-          testing::HasSubstr("quantize_rows: codes is [3, 2], expected [2, 3]")));
-}
-
-TEST(QuantizeRowsCall, GivesRowsWithoutColumnsAScale) {
-  ThreadPool threads(2);
-  const Matrix<float> x(2, 0);
-  Matrix<std::int8_t> codes(2, 0);
-  float scale[2] = {};
-  quantize_rows(x.view(), Granularity::kPerRow, codes.view(), scale, {threads});
-  EXPECT_THAT(scale, testing::Each(1));
-}
-
 }  // namespace
 }  // namespace qlab::test

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Tests of KvCache: what a token's bytes are, where they stand, and what is refused.
+/// Tests of KvCache: what a token's bytes are, and where they stand.
 #include "04_kv_cache/kv_cache.h"
 
 #include <gmock/gmock.h>
@@ -14,63 +14,13 @@
 #include <string>
 #include <vector>
 
+#include "04_kv_cache/kv_rows.h"
 #include "support/fenced.h"
 #include "support/problems.h"
 #include "support/seed.h"
 
 namespace qlab::test {
 namespace {
-
-constexpr KvFormat kFormats[] = {KvFormat::kFp32, KvFormat::kFp16, KvFormat::kInt8,
-                                 KvFormat::kFp8E4m3};
-
-/// All bytes of a layer, so that two states can be compared.
-std::vector<std::uint8_t> bytes_of(const KvCache& cache, std::int64_t layer) {
-  const KvView view = cache.layer(layer);
-  const std::int64_t rows = view.n_kv_heads * view.capacity;
-  const std::int64_t scale_bytes = view.k.scale == nullptr ? 0 : 2;
-  const std::int64_t code_bytes = kv_row_bytes(view.format, view.head_dim) - scale_bytes;
-  std::vector<std::uint8_t> bytes;
-  for (const KvTensor& tensor : {view.k, view.v}) {
-    const auto* codes = static_cast<const std::uint8_t*>(tensor.codes);
-    const auto* scale = reinterpret_cast<const std::uint8_t*>(tensor.scale);
-    bytes.insert(bytes.end(), codes, codes + rows * code_bytes);
-    if (scale != nullptr) bytes.insert(bytes.end(), scale, scale + rows * scale_bytes);
-  }
-  return bytes;
-}
-
-/// The cache of one token of one head.
-KvCache cache_of(KvFormat format, const std::vector<float>& k) {
-  const auto D = static_cast<std::int64_t>(k.size());
-  KvCache cache(format, 1, 1, D, 1);
-  cache.append(0, {k.data(), 1, D, D}, {k.data(), 1, D, D});
-  return cache;
-}
-
-template <class Code>
-std::vector<Code> codes_of(const KvTensor& tensor, std::size_t count) {
-  const Code* const first = static_cast<const Code*>(tensor.codes);
-  return {first, first + count};
-}
-
-template <class Format>
-std::vector<int> bits_of(const KvTensor& tensor, std::size_t count) {
-  std::vector<int> bits;
-  for (const Format code : codes_of<Format>(tensor, count)) bits.push_back(code.bits);
-  return bits;
-}
-
-struct Int8Row {
-  float scale;
-  std::vector<int> codes;
-};
-Int8Row int8_row(const std::vector<float>& x) {
-  const KvCache cache = cache_of(KvFormat::kInt8, x);
-  const KvView view = cache.layer(0);
-  const auto codes = codes_of<std::int8_t>(view.k, x.size());
-  return {to_float(view.k.scale[0]), {codes.begin(), codes.end()}};
-}
 
 template <class T>
 std::vector<T> read(std::istream& file, std::size_t count) {
@@ -261,74 +211,6 @@ TEST(KvCache, StartsAgainAfterClear) {
   const float x[] = {3, 4};
   cache.append(0, {x, 1, 2, 2}, {x, 1, 2, 2});
   EXPECT_EQ(codes_of<float>(cache.layer(0).k, 2)[1], 4);
-}
-
-/// Appends a row of K and V in which one value is `bad`, expects a refusal that says `sentence`,
-/// and that nothing has changed.
-void expect_refused(KvFormat format, bool in_v, float bad, const std::string& sentence) {
-  KvCache cache(format, 2, 2, 3, 5);
-  Matrix<float> good(3, 6), worse(2, 6);
-  for (std::int64_t i = 0; i < 12; ++i) worse.data()[i] = 7;
-  cache.append(1, good.view(), good.view());
-  const auto before = bytes_of(cache, 1);
-  worse(1, 4) = bad;
-  worse(1, 5) = std::numeric_limits<float>::quiet_NaN();  // not the first
-  const MatrixView<const float> fine(good.data(), 2, 6, 6);
-  EXPECT_THAT([&] { cache.append(1, in_v ? fine : worse.view(), in_v ? worse.view() : fine); },
-              testing::ThrowsMessage<ContractError>(testing::HasSubstr(sentence)));
-  EXPECT_EQ(cache.length(1), 3);
-  EXPECT_EQ(bytes_of(cache, 1), before) << sentence;
-}
-
-TEST(KvCache, RefusesWhatIsNotFiniteNamesItAndWritesNothing) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  for (const KvFormat format : kFormats) {
-    const std::string place = " at layer 1, token 4, head 1, channel 1; ";
-    expect_refused(format, false, -kInfinity, "k is -inf" + place);
-    expect_refused(format, true, kInfinity, "v is inf" + place);
-    expect_refused(format, true, std::numeric_limits<float>::quiet_NaN(), "v is nan" + place);
-  }
-}
-
-TEST(KvCache, RefusesWhatItsFormatCannotHold) {
-  // Halfway from FP16's largest, 65504, to the next step, 65536, a value rounds to infinity.
-  const float below = std::nextafter(65520.0F, 0.0F);
-  EXPECT_EQ(bits_of<half_t>(cache_of(KvFormat::kFp16, {below}).layer(0).k, 1)[0], 0x7BFF);
-  EXPECT_EQ(int8_row({std::nextafter(127 * 65520.0F, 0.0F)}).scale, 65504);
-  expect_refused(KvFormat::kFp16, true, 65520, "fp16 holds finite values under 65520");
-  expect_refused(KvFormat::kFp16, false, -1e5F, "k is -100000 at layer 1, token 4, head 1");
-  expect_refused(KvFormat::kInt8, true, 127 * 65520.0F,
-                 "int8 holds finite values under 8.32104e+06");
-}
-
-TEST(KvCache, RefusesMoreTokensThanItsCapacityAndStaysAsItWas) {
-  KvCache cache(KvFormat::kFp16, 1, 1, 2, 3);
-  Matrix<float> two(2, 2);
-  cache.append(0, two.view(), two.view());
-  two(0, 0) = 1;
-  const auto before = bytes_of(cache, 0);
-  EXPECT_THAT([&] { cache.append(0, two.view(), two.view()); },
-              testing::ThrowsMessage<ContractError>(testing::HasSubstr(
-                  "2 tokens after 2 pass the capacity 3; make the cache larger")));
-  EXPECT_EQ(cache.length(0), 2);
-  EXPECT_EQ(bytes_of(cache, 0), before);
-}
-
-TEST(KvCache, RefusesShapesAndLayersThatDoNotFit) {
-  using testing::HasSubstr;
-  using testing::ThrowsMessage;
-  KvCache cache(KvFormat::kInt8, 2, 2, 3, 4);
-  const Matrix<float> right(1, 6), narrow(1, 5), longer(2, 6);
-  EXPECT_THAT([&] { cache.append(0, narrow.view(), right.view()); },
-              ThrowsMessage<ContractError>(HasSubstr("k is [1, 5], expected [1, 6]")));
-  EXPECT_THAT([&] { cache.append(0, right.view(), longer.view()); },
-              ThrowsMessage<ContractError>(HasSubstr("v is [2, 6], expected [1, 6]")));
-  EXPECT_THAT([&] { cache.append(2, right.view(), right.view()); },
-              ThrowsMessage<ContractError>(HasSubstr("layer 2 is not in 0 … 1")));
-  EXPECT_THAT([&] { cache.layer(-1); },
-              ThrowsMessage<ContractError>(HasSubstr("layer -1 is not in 0 … 1")));
-  EXPECT_THAT([] { KvCache(KvFormat::kInt8, 1, 0, 3, 4); },
-              ThrowsMessage<ContractError>(HasSubstr("every side must be at least 1")));
 }
 
 }  // namespace
