@@ -39,7 +39,8 @@ inline constexpr std::int64_t kHistogramLevels = 128;
 inline constexpr double kUsualPercentile = 99.99;
 
 /// The threshold that the calibrator chooses for the samples, in (0, largest magnitude]. All zeros
-/// give 0, from which int8_scale makes the scale 1.
+/// give 0, from which int8_scale makes the scale 1. Where so many samples are 0 that the percentile
+/// is, the largest magnitude stands in for it: a threshold of 0 would lose all the others.
 ///
 /// Source: Wu et al., "Integer Quantization for Deep Learning Inference", 2020, section 5 (absmax,
 /// percentile, entropy); Migacz, "8-bit Inference with TensorRT", 2017 (entropy).
