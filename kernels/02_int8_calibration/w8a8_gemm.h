@@ -5,8 +5,9 @@
 /// Bottleneck   M = 1: reading the weights, half of FP16's bytes; large M: the integer units
 /// Bytes moved  read N·K (W) + 4·N (its scales) + M·K (X) + 4·M, written 4·M·N (Y)
 /// FLOPs        2·M·N·K integer operations
-/// Teaches      scales that are constant along K leave the sum; the sum itself has no rounding
-/// Leaves out   zero points and their correction; where the codes come from (quantize_rows)
+/// Teaches      scales and zero points that are constant along K leave the sum; the sum itself has no
+///              rounding
+/// Leaves out   where the codes come from (quantize_rows); weights packed ahead of time
 #pragma once
 
 #include <cstdint>
@@ -16,35 +17,48 @@
 
 namespace qlab {
 
-/// One operand in INT8: real = scale[row] * code.
+/// One operand in INT8: real = scale[row] · (code - zero_point[row]).
 struct Int8Rows {
-  MatrixView<const std::int8_t> codes;  // [rows, K]  any; quantize_rows leaves out -128
-  const float* scale;                   // [rows]     > 0
+  MatrixView<const std::int8_t> codes;       // [rows, K]  any; quantize_rows leaves out -128
+  const float* scale;                        // [rows]     > 0
+  const std::int32_t* zero_point = nullptr;  // [rows]     -128 … 127; null: all 0. For X only
+
+  std::int32_t zero(std::int64_t row) const { return zero_point == nullptr ? 0 : zero_point[row]; }
 };
 
-/// The longest sum that surely fits: K · 128² < 2³¹.
+/// The longest sum that surely fits in int32: K · 128 · 128 < 2³¹; with zero points a code and its
+/// zero point are up to 255 apart, K · 255 · 128 < 2³¹.
 inline constexpr std::int64_t kW8A8MaxK = 131'071;
+inline constexpr std::int64_t kW8A8MaxKWithZeroPoints = 65'793;
 
-/// Y[m, n] = X.scale[m] · W.scale[n] · Σₖ X.codes[m, k] · W.codes[n, k].
+/// Y[m, n] = X.scale[m] · W.scale[n] · Σₖ (X.codes[m, k] - X.zero_point[m]) · W.codes[n, k].
 ///
-/// The sum is exact; the epilogue rounds three times in FP32: int32 to float, and two products.
-/// Source: Dettmers et al., "LLM.int8()", 2022, section 2 (vector-wise quantization).
+/// The zero point leaves the sum: what is computed is Σₖ X.codes · W.codes - X.zero_point[m] · Σₖ
+/// W.codes[n, k], which is the same integer. The sum is exact; the epilogue rounds three times in
+/// FP32: int32 to float, and two products. Sources: Dettmers et al., "LLM.int8()", 2022, section 2
+/// (a scale a token and a channel); Jacob et al., "Quantization and Training of Neural Networks",
+/// 2018, section 2.3 (zero points).
 ///
-/// \param X  [M, K] activations, a scale for each token
-/// \param W  [N, K] weights, a scale for each output channel
+/// \param X  [M, K] activations, a scale and perhaps a zero point for each token
+/// \param W  [N, K] weights, a scale for each output channel, no zero points
 /// \param Y  [M, N] written in full, nothing outside it
-/// \throws ContractError when a shape does not fit or K > kW8A8MaxK.
+/// \throws ContractError as check_w8a8.
 void w8a8_gemm(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y, const Machine& machine);
+
+/// \throws ContractError when a shape does not fit, W has zero points, one of X is no code, or K is
+///         above kW8A8MaxK (with zero points: kW8A8MaxKWithZeroPoints).
+void check_w8a8(const Int8Rows& X, const Int8Rows& W, MatrixView<const float> Y);
 
 constexpr Cost w8a8_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
   return {.bytes = N * K + 4 * N + M * K + 4 * M + 4 * M * N, .flops = 2 * M * N * K};
 }
 
-/// The oracle: int64 sums, the epilogue in double. Tolerance: 4 · 2⁻²⁴ · |value|; 0 where the
-/// scales are powers of two and the sum is below 2²⁴.
+/// The oracle: int64 sums of (code - zero point) · code, the epilogue in double. Tolerance: 4 · 2⁻²⁴ ·
+/// |value|; 0 where the scales are powers of two and the sum is below 2²⁴.
 void w8a8_gemm_ref(const Int8Rows& X, const Int8Rows& W, MatrixView<double> value);
 
-// The ladder. A rung splits the columns of Y among the threads.
+// The ladder. A rung splits the columns of Y among the threads, and finds the column sums of W that
+// zero points need.
 void w8a8_gemm_v1_scalar(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y,
                          ThreadPool& threads);
 #if QLAB_X86

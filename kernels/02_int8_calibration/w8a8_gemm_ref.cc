@@ -10,7 +10,7 @@ void w8a8_gemm_ref(const Int8Rows& X, const Int8Rows& W, MatrixView<double> valu
     for (std::int64_t n = 0; n < W.codes.rows(); ++n) {
       std::int64_t sum = 0;
       for (std::int64_t k = 0; k < X.codes.cols(); ++k) {
-        sum += std::int64_t{X.codes(m, k)} * W.codes(n, k);
+        sum += (std::int64_t{X.codes(m, k)} - X.zero(m)) * W.codes(n, k);
       }
       value(m, n) = static_cast<double>(sum) * X.scale[m] * W.scale[n];
     }

@@ -52,6 +52,15 @@ QLAB_AVX2 inline std::int32_t sum_of_lanes(__m256i v) {
   return _mm_cvtsi128_si32(sum);
 }
 
+/// Σ codes[k]: products with ones.
+QLAB_AVX2 std::int32_t sum_of(const std::int8_t* codes, std::int64_t K) {
+  __m256i sum = _mm256_setzero_si256();
+  for (std::int64_t k = 0; k < K; k += 16) {
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(widen(codes + k, K - k), _mm256_set1_epi16(1)));
+  }
+  return sum_of_lanes(sum);
+}
+
 /// A tile of X as int16, each row with zeros up to the next multiple of 16. Its rows meet kTaskCols
 /// rows of W: widened for each of them again, they would keep the unit busier than the products.
 struct Tile {
@@ -152,6 +161,12 @@ void w8a8_gemm_v2_avx2(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y
   threads.run((N + kTaskCols - 1) / kTaskCols, [&](std::int64_t task) {
     const std::int64_t n0 = task * kTaskCols;
     const std::int64_t cols = std::min<std::int64_t>(kTaskCols, N - n0);
+    std::int32_t column_sum[kTaskCols] = {};
+    if (X.zero_point != nullptr) {
+      for (std::int64_t n = 0; n < cols; ++n) {
+        column_sum[n] = sum_of(W.codes.row(n0 + n), W.codes.cols());
+      }
+    }
     std::int32_t memory[kBlockRows * kTaskCols];
     for (std::int64_t m0 = 0; m0 < M; m0 += kBlockRows) {
       const std::int64_t rows = std::min(kBlockRows, M - m0);
@@ -159,7 +174,8 @@ void w8a8_gemm_v2_avx2(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y
       multiply(X.codes.rows_from(m0, rows), W.codes.rows_from(n0, cols), totals);
       for (std::int64_t m = 0; m < rows; ++m) {
         for (std::int64_t n = 0; n < cols; ++n) {
-          Y(m0 + m, n0 + n) = static_cast<float>(totals(m, n)) * X.scale[m0 + m] * W.scale[n0 + n];
+          const std::int32_t total = totals(m, n) - X.zero(m0 + m) * column_sum[n];
+          Y(m0 + m, n0 + n) = static_cast<float>(total) * X.scale[m0 + m] * W.scale[n0 + n];
         }
       }
     }

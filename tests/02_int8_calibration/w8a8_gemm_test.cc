@@ -3,18 +3,18 @@
 /// Tests of w8a8_gemm: the sum is exact, so nearly all of them demand equality.
 #include "02_int8_calibration/w8a8_gemm.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "02_int8_calibration/w8a8_problem.h"
 #include "support/compare.h"
 #include "support/fenced.h"
 #include "support/guarded.h"
-#include "support/problems.h"
 #include "support/seed.h"
 
 namespace qlab::test {
@@ -34,77 +34,50 @@ class W8A8Gemm : public testing::TestWithParam<Rung<Run>> {
 INSTANTIATE_TEST_SUITE_P(, W8A8Gemm, testing::ValuesIn(kW8A8GemmRungs),
                          [](const auto& rung) { return std::string(rung.param.name); });
 
-/// kGemmShapes, and the ends of this ladder's blocks: 48 columns, 64 rows, 2048 codes.
+/// kGemmShapes, and the ends of this ladder's blocks: 48 columns, 64 rows, 2048 and 4096 codes.
 std::vector<GemmShape> shapes() {
   std::vector<GemmShape> all(std::begin(kGemmShapes), std::end(kGemmShapes));
-  all.insert(all.end(), {{65, 47, 40}, {2, 49, 2047}, {67, 50, 2065}, {1, 97, 4096}});
+  all.insert(all.end(),
+             {{65, 47, 40}, {2, 49, 2047}, {67, 50, 2065}, {1, 97, 4096}, {6, 53, 4161}});
   return all;
 }
 
-struct Problem {
-  explicit Problem(const GemmShape& s) : shape(s), x(s.M, s.K), w(s.N, s.K) {
-    // Powers of two, all neighbours different: a scale in the wrong place shows, none rounds.
-    for (std::int64_t m = 0; m < s.M; ++m) x_scale.push_back(0x1p-3F * float(1 << (m % 5)));
-    for (std::int64_t n = 0; n < s.N; ++n) w_scale.push_back(0x1p-4F * float(1 << (n % 7)));
-  }
-  void fill_with_all_codes(Random& random) {
-    for (const auto codes : {x.view(), w.view()}) {
-      for (std::int64_t r = 0; r < codes.rows(); ++r) {
-        for (std::int64_t k = 0; k < codes.cols(); ++k) {
-          codes(r, k) = static_cast<std::int8_t>(random.below(256) - 128);
-        }
-      }
-    }
-  }
-  Int8Rows X() const { return {x.view(), x_scale.data()}; }
-  Int8Rows W() const { return {w.view(), w_scale.data()}; }
+Guarded<float> run(Run* rung, const W8A8Problem& problem, int threads = 1,
+                   unsigned char poison = Guarded<float>::kPoison) {
+  Guarded<float> y(problem.shape.M, problem.shape.N, poison);
+  ThreadPool pool(threads);
+  rung(problem.X(), problem.W(), y.view(), pool);
+  return y;
+}
 
-  Guarded<float> run(Run* rung, int threads = 1, unsigned char poison = 0xFF) const {
-    Guarded<float> y(shape.M, shape.N, poison);
-    ThreadPool pool(threads);
-    rung(X(), W(), y.view(), pool);
-    return y;
-  }
-
-  /// The oracle, rounded as the contract's one conversion does: exact where scales are powers of 2.
-  Matrix<double> expected() const {
-    Matrix<double> value(shape.M, shape.N);
-    w8a8_gemm_ref(X(), W(), value.view());
-    for (std::int64_t m = 0; m < shape.M; ++m) {
-      for (std::int64_t n = 0; n < shape.N; ++n) {
-        value(m, n) = double{static_cast<float>(value(m, n))};
-      }
-    }
-    return value;
-  }
-
-  GemmShape shape;
-  Operand<std::int8_t> x, w;
-  std::vector<float> x_scale, w_scale;
-};
+/// Bit for bit where scales are powers of two.
+testing::AssertionResult equals_the_oracle(Run* rung, const W8A8Problem& problem) {
+  return matches(run(rung, problem).view(), problem.expected().view(), exactly());
+}
 
 TEST_P(W8A8Gemm, EqualsTheOracleForAllCodes) {
   const TestSeed seed;
   Random random(seed);
   for (const GemmShape& shape : shapes()) {
-    Problem problem(shape);
+    W8A8Problem problem(shape);
     problem.fill_with_all_codes(random);
-    EXPECT_TRUE(matches(problem.run(GetParam().run).view(), problem.expected().view(), exactly()))
-        << shape;
+    EXPECT_TRUE(equals_the_oracle(GetParam().run, problem)) << shape;
+    problem.set_zero_points({-37, 0, 127, -128, 5});
+    EXPECT_TRUE(equals_the_oracle(GetParam().run, problem)) << shape << " with zero points";
   }
 }
 
 TEST_P(W8A8Gemm, MultipliesEveryPairOfCodes) {
-  Problem problem({256, 256, 1});
+  W8A8Problem problem({256, 256, 1});
   for (std::int64_t c = 0; c < 256; ++c) {
     problem.x.view()(c, 0) = problem.w.view()(c, 0) = static_cast<std::int8_t>(c - 128);
   }
-  EXPECT_TRUE(matches(problem.run(GetParam().run).view(), problem.expected().view(), exactly()));
+  EXPECT_TRUE(equals_the_oracle(GetParam().run, problem));
 }
 
 TEST_P(W8A8Gemm, ShowsWithOneHotRowsWhichCodeWentWhere) {
   for (const GemmShape& shape : shapes()) {
-    Problem problem(shape);
+    W8A8Problem problem(shape);
     Random random(1);
     fill(problem.x.view(), Values::kOneHot, random);
     for (std::int64_t n = 0; n < shape.N; ++n) {
@@ -112,34 +85,116 @@ TEST_P(W8A8Gemm, ShowsWithOneHotRowsWhichCodeWentWhere) {
         problem.w.view()(n, k) = static_cast<std::int8_t>((31 * n + k) % 256 - 128);
       }
     }
-    EXPECT_TRUE(matches(problem.run(GetParam().run).view(), problem.expected().view(), exactly()))
-        << shape;
+    EXPECT_TRUE(equals_the_oracle(GetParam().run, problem)) << shape;
   }
 }
 
 TEST_P(W8A8Gemm, HoldsTheLongestSumOfTheLargestProducts) {
   // Sums of bytes in 16 bits would saturate at the third product of these.
   for (const int w : {-128, 127}) {
-    Problem problem({5, 3, kW8A8MaxK});
-    for (std::int64_t k = 0; k < kW8A8MaxK; ++k) {
-      for (std::int64_t m = 0; m < 5; ++m) problem.x.view()(m, k) = -128;
-      for (std::int64_t n = 0; n < 3; ++n) problem.w.view()(n, k) = static_cast<std::int8_t>(w);
-    }
-    EXPECT_TRUE(matches(problem.run(GetParam().run).view(), problem.expected().view(), exactly()));
+    W8A8Problem problem({5, 3, kW8A8MaxK});
+    problem.set_all(-128, w);
+    EXPECT_TRUE(equals_the_oracle(GetParam().run, problem)) << "codes -128 and " << w;
   }
+}
+
+TEST_P(W8A8Gemm, HoldsTheLongestSumWithZeroPoints) {
+  for (const auto& [x, zero_point] :
+       {std::pair(-128, 127), {127, -128}, {-128, -128}, {127, 127}}) {
+    for (const int w : {-128, 127}) {
+      W8A8Problem problem({5, 3, kW8A8MaxKWithZeroPoints});
+      problem.set_all(x, w);
+      problem.set_zero_points({zero_point});
+      EXPECT_TRUE(equals_the_oracle(GetParam().run, problem))
+          << "codes " << x << " and " << w << ", zero point " << zero_point;
+    }
+  }
+}
+
+TEST_P(W8A8Gemm, TakesZeroPointsOfZeroForNone) {
+  const TestSeed seed;
+  Random random(seed);
+  for (const GemmShape& shape : shapes()) {
+    W8A8Problem problem(shape);
+    problem.fill_with_all_codes(random);
+    for (float& s : problem.x_scale) s = static_cast<float>(random.uniform(0.1, 1));
+    const Guarded<float> symmetric = run(GetParam().run, problem);
+    problem.set_zero_points({0});
+    EXPECT_TRUE(symmetric.written_exactly(run(GetParam().run, problem, 1, 0x5A))) << shape;
+  }
+}
+
+TEST_P(W8A8Gemm, IgnoresAConstantAddedToCodesAndZeroPoint) {
+  const TestSeed seed;
+  Random random(seed);
+  for (const GemmShape& shape : shapes()) {
+    W8A8Problem problem(shape);
+    problem.fill_with_all_codes(random);
+    for (std::int64_t m = 0; m < shape.M; ++m) {  // room for the constant: -64 … 63
+      for (std::int64_t k = 0; k < shape.K; ++k) problem.x.view()(m, k) /= 2;
+    }
+    problem.set_zero_points({-37, 0, 64, -64, 5});
+    const Guarded<float> before = run(GetParam().run, problem);
+    for (std::int64_t m = 0; m < shape.M; ++m) {
+      const int shift = m % 2 == 0 ? 63 : -64;
+      problem.zero_point[static_cast<std::size_t>(m)] += shift;
+      for (std::int64_t k = 0; k < shape.K; ++k) {
+        problem.x.view()(m, k) = static_cast<std::int8_t>(problem.x.view()(m, k) + shift);
+      }
+    }
+    EXPECT_TRUE(before.written_exactly(run(GetParam().run, problem, 1, 0x5A))) << shape;
+  }
+}
+
+TEST_P(W8A8Gemm, GivesEachRowTheBitsItHasAlone) {
+  const TestSeed seed;
+  Random random(seed);
+  W8A8Problem all({67, 50, 300});
+  all.fill_with_all_codes(random);
+  all.set_zero_points({-37, 0, 127, -128, 5});
+  const Guarded<float> together = run(GetParam().run, all);
+  for (std::int64_t m = 0; m < all.shape.M; ++m) {
+    Matrix<float> alone(1, all.shape.N);
+    ThreadPool one(1);
+    const auto i = static_cast<std::size_t>(m);
+    GetParam().run({all.x.view().rows_from(m, 1), &all.x_scale[i], &all.zero_point[i]}, all.W(),
+                   alone.view(), one);
+    for (std::int64_t n = 0; n < all.shape.N; ++n) {
+      ASSERT_EQ(alone(0, n), together.view()(m, n)) << "row " << m << ", column " << n;
+    }
+  }
+}
+
+TEST_P(W8A8Gemm, AddsUpWhereKIsSplit) {
+  const TestSeed seed;
+  Random random(seed);
+  W8A8Problem whole({7, 13, 257});
+  whole.fill_with_all_codes(random);
+  whole.set_zero_points({-37, 0, 127, -128, 5});
+  Matrix<float> sum(7, 13), part(7, 13);  // exact: 257 products and scales that are powers of two
+  ThreadPool one(1);
+  for (const auto& [first, count] : {std::pair(0, 100), {100, 1}, {101, 156}}) {
+    const auto columns = [&, k0 = first, K = count](MatrixView<const std::int8_t> codes) {
+      return MatrixView<const std::int8_t>(codes.row(0) + k0, codes.rows(), K, codes.row_stride());
+    };
+    GetParam().run({columns(whole.x.view()), whole.x_scale.data(), whole.zero_point.data()},
+                   {columns(whole.w.view()), whole.w_scale.data()}, part.view(), one);
+    for (std::int64_t i = 0; i < 7 * 13; ++i) sum.data()[i] += part.data()[i];
+  }
+  EXPECT_TRUE(matches(sum.view(), whole.expected().view(), exactly()));
 }
 
 TEST_P(W8A8Gemm, RoundsThreeTimesWithOtherScales) {
   const TestSeed seed;
   Random random(seed);
   for (const GemmShape& shape : shapes()) {
-    Problem problem(shape);
+    W8A8Problem problem(shape);
     problem.fill_with_all_codes(random);
     for (float& s : problem.x_scale) s = static_cast<float>(std::exp2(random.uniform(-20, 3)));
     for (float& s : problem.w_scale) s = static_cast<float>(std::exp2(random.uniform(-20, 3)));
     Matrix<double> value(shape.M, shape.N);
     w8a8_gemm_ref(problem.X(), problem.W(), value.view());
-    EXPECT_TRUE(matches(problem.run(GetParam().run).view(), value.view(),
+    EXPECT_TRUE(matches(run(GetParam().run, problem).view(), value.view(),
                         relative(value.view(), 4 * 0x1p-24)))
         << shape;
   }
@@ -150,7 +205,7 @@ TEST_P(W8A8Gemm, MatchesNumbersMadeElsewhere) {
   std::string comment;
   GemmShape shape{};
   ASSERT_TRUE(std::getline(file, comment) && file >> shape.M >> shape.N >> shape.K);
-  Problem problem(shape);
+  W8A8Problem problem(shape);
   for (const auto codes : {problem.x.view(), problem.w.view()}) {
     for (std::int64_t r = 0; r < codes.rows(); ++r) {
       for (std::int64_t k = 0; k < codes.cols(); ++k) {
@@ -165,79 +220,48 @@ TEST_P(W8A8Gemm, MatchesNumbersMadeElsewhere) {
   Matrix<double> expected(shape.M, shape.N);
   for (std::int64_t i = 0; i < shape.M * shape.N; ++i) file >> expected.data()[i];
   ASSERT_TRUE(file) << "w8a8_gemm.txt ends early";
-  EXPECT_TRUE(matches(problem.run(GetParam().run).view(), expected.view(), exactly()));
+  EXPECT_TRUE(matches(run(GetParam().run, problem).view(), expected.view(), exactly()));
 }
 
 TEST_P(W8A8Gemm, WritesAllOfItsOutputAndNothingElse) {
   const TestSeed seed;
   Random random(seed);
   for (const GemmShape& shape : shapes()) {
-    Problem problem(shape);
+    W8A8Problem problem(shape);
     problem.fill_with_all_codes(random);
-    const Guarded<float> one = problem.run(GetParam().run);
-    const Guarded<float> two = problem.run(GetParam().run, 1, 0x5A);
+    problem.set_zero_points({-37, 0, 127});
+    const Guarded<float> one = run(GetParam().run, problem);
+    const Guarded<float> two = run(GetParam().run, problem, 1, 0x5A);
     EXPECT_TRUE(one.written_exactly(two)) << shape;
   }
 }
 
 TEST_P(W8A8Gemm, ReadsNothingOutsideItsInputs) {
   for (const GemmShape& shape : shapes()) {
-    const Problem problem(shape);
+    W8A8Problem problem(shape);
+    problem.set_zero_points({-37, 0, 127});
     const Fenced<std::int8_t> x(problem.x.view()), w(problem.w.view());
     const Fenced<float> x_scale({problem.x_scale.data(), 1, shape.M, shape.M});
     const Fenced<float> w_scale({problem.w_scale.data(), 1, shape.N, shape.N});
+    const Fenced<std::int32_t> zero_point({problem.zero_point.data(), 1, shape.M, shape.M});
     Guarded<float> y(shape.M, shape.N);
     ThreadPool threads(1);
-    GetParam().run({x.view(), x_scale.data()}, {w.view(), w_scale.data()}, y.view(), threads);
+    GetParam().run({x.view(), x_scale.data(), zero_point.data()}, {w.view(), w_scale.data()},
+                   y.view(), threads);
     EXPECT_TRUE(y.written_exactly()) << shape;
   }
 }
 
 TEST_P(W8A8Gemm, GivesTheSameBitsForEveryNumberOfThreads) {
-  Problem problem({9, 200, 130});
+  W8A8Problem problem({9, 200, 130});
   const TestSeed seed;
   Random random(seed);
   problem.fill_with_all_codes(random);
   for (float& s : problem.x_scale) s = static_cast<float>(random.uniform(0.1, 1));
-  const Guarded<float> one = problem.run(GetParam().run);
+  const Guarded<float> one = run(GetParam().run, problem);
   for (const int threads : {2, 3}) {
-    EXPECT_TRUE(one.written_exactly(problem.run(GetParam().run, threads, 0x5A))) << threads;
+    EXPECT_TRUE(one.written_exactly(run(GetParam().run, problem, threads, 0x5A))) << threads;
   }
-}
-
-TEST(W8A8GemmCall, TakesEmptySides) {
-  ThreadPool threads(2);
-  for (const GemmShape& shape : {GemmShape{0, 3, 4}, GemmShape{3, 0, 4}, GemmShape{3, 5, 0}}) {
-    for (const Isa isa : {Isa::kScalar, best_isa()}) {
-      const Problem problem(shape);
-      Guarded<float> y(shape.M, shape.N);
-      w8a8_gemm(problem.X(), problem.W(), y.view(), {.threads = threads, .isa = isa});
-      EXPECT_TRUE(matches(y.view(), Matrix<double>(shape.M, shape.N).view(), exactly())) << shape;
-      EXPECT_TRUE(y.written_exactly()) << shape;
-    }
-  }
-}
-
-TEST(W8A8GemmCall, RefusesShapesThatDoNotFit) {
-  ThreadPool threads(1);
-  const Problem problem({2, 3, 4}), other({2, 3, 5});
-  Matrix<float> y(2, 3), wrong(3, 2);
-  EXPECT_THAT([&] { w8a8_gemm(problem.X(), other.W(), y.view(), {threads}); },
-              testing::ThrowsMessage<ContractError>(
-                  testing::HasSubstr("w8a8_gemm: W is [3, 5], expected [3, 4]")));
-  EXPECT_THAT([&] { w8a8_gemm(problem.X(), problem.W(), wrong.view(), {threads}); },
-              testing::ThrowsMessage<ContractError>(
-                  testing::HasSubstr("w8a8_gemm: Y is [3, 2], expected [2, 3]")));
-}
-
-TEST(W8A8GemmCall, RefusesASumThatCouldOverflow) {
-  ThreadPool threads(1);
-  const Problem longest({1, 1, kW8A8MaxK}), longer({1, 1, kW8A8MaxK + 1});
-  Matrix<float> y(1, 1);
-  EXPECT_NO_THROW(w8a8_gemm(longest.X(), longest.W(), y.view(), {threads}));
-  EXPECT_THAT([&] { w8a8_gemm(longer.X(), longer.W(), y.view(), {threads}); },
-              testing::ThrowsMessage<ContractError>(
-                  testing::HasSubstr("K = 131072 could overflow an int32 sum; split K at 131071")));
 }
 
 }  // namespace
