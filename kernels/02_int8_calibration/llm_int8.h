@@ -23,7 +23,8 @@ namespace qlab {
 /// all tokens in it: a token can change which columns another token's product takes out.
 /// \param threshold  > 0; infinity finds none. bitsandbytes' threshold 0 means "off", the opposite of
 ///                   what the definition says of 0, so 0 is refused here.
-/// \throws ContractError for a threshold that is not above 0.
+/// \throws ContractError for a threshold that is not above 0, or naming the first value of X that is
+///         not finite.
 std::vector<std::int64_t> outlier_columns(MatrixView<const float> X, float threshold);
 
 /// Weights for llm_int8_gemm.
@@ -44,12 +45,14 @@ struct LlmInt8Weights {
 /// \param X  [M, K] finite
 /// \param Y  [M, N] written in full, nothing outside it
 /// \throws ContractError when a shape does not fit, for a threshold that is not above 0, a value of X
-///         that is not finite, or an outlier that FP16 cannot hold.
+///         that is not finite, or an outlier or a dequantized weight that FP16 cannot hold (from 65520
+///         on it would round to infinity); Y is then unspecified.
 void llm_int8_gemm(MatrixView<const float> X, const LlmInt8Weights& W, float threshold,
                    MatrixView<float> Y, const Machine& machine);
 
-/// The oracle: codes as quantize_rows_ref finds them, sums in double.
-/// \param value  [M, N]
+/// The oracle: codes as quantize_rows_ref finds them, sums in double. Tolerance, with |O| outlier
+/// columns, P the INT8 part and S the sum of |x||w| over O: 4·2⁻²⁴·|P| (w8a8_gemm), 2·√|O|·2⁻²⁴·S
+/// (fp16_gemm), and 2⁻²⁴ of their sum for adding them, where there are both.
 void llm_int8_gemm_ref(MatrixView<const float> X, const LlmInt8Weights& W, float threshold,
                        MatrixView<double> value);
 

@@ -38,7 +38,8 @@ std::vector<float> smoothing_factors(std::span<const float> activation_absmax,
 
 /// gain[k] /= factor[k], and column k of every consumer is multiplied by it: what flows through the
 /// norm into the consumers is changed only by rounding.
-/// \throws ContractError when a length does not fit, before anything is changed.
+/// \throws ContractError when a length does not fit or a factor is not a finite number above 0, before
+///         anything is changed.
 void fold_smoothing(std::span<const float> factor, std::span<float> gain,
                     std::span<const MatrixView<float>> consumers);
 
