@@ -9,6 +9,8 @@
 
 #include "01_fp16_baseline/fp16_gemm.h"
 #include "01_fp16_baseline/fp32_gemm.h"
+#include "02_int8_calibration/llm_int8.h"
+#include "02_int8_calibration/quantize_static.h"
 #include "02_int8_calibration/w8a8_gemm.h"
 #include "03_int4_weight_only/int4_weights.h"
 #include "03_int4_weight_only/w4a16_gemm.h"
@@ -58,22 +60,50 @@ class NarrowLinear final : public Linear {
 
 /// Rows in INT8 with their scales; weights once, activations in every call.
 struct Int8Matrix {
-  Int8Matrix(MatrixView<const float> x, Granularity granularity, const Machine& machine)
-      : codes(x.rows(), x.cols()), scale(static_cast<std::size_t>(x.rows())) {
-    quantize_rows(x, granularity, codes.view(), scale.data(), machine);
-  }
+  Int8Matrix(std::int64_t rows, std::int64_t cols)
+      : codes(rows, cols), scale(static_cast<std::size_t>(rows)) {}
   Int8Rows view() const { return {codes.view(), scale.data()}; }
 
   Matrix<std::int8_t> codes;  // [rows, K]
   std::vector<float> scale;   // [rows]
 };
 
+/// Scales found in x.
+Int8Matrix quantized(MatrixView<const float> x, Granularity granularity, const Machine& machine) {
+  Int8Matrix result(x.rows(), x.cols());
+  quantize_rows(x, granularity, result.codes.view(), result.scale.data(), machine);
+  return result;
+}
+
+/// One scale, fixed ahead of time.
+Int8Matrix quantized(MatrixView<const float> x, float scale, const Machine& machine) {
+  Int8Matrix result(x.rows(), x.cols());
+  quantize_static(x, scale, result.codes.view(), machine);
+  std::ranges::fill(result.scale, scale);
+  return result;
+}
+
 class Int8Linear final : public Linear {
  public:
-  Int8Linear(MatrixView<const float> weight, Granularity activations, const Machine& machine)
-      : weight_(weight, Granularity::kPerRow, machine), activations_(activations) {}
+  Int8Linear(MatrixView<const float> weight, const Int8Activations& activations,
+             const Machine& machine)
+      : weight_(quantized(weight, Granularity::kPerRow, machine)), activations_(activations) {
+    const bool decomposes = activations.outliers_from.has_value();
+    QLAB_CHECK(!(decomposes && activations.absmax),
+               "make_linear: a scale fixed ahead of time and outlier columns exclude each other; "
+               "columns are found in the call");
+    if (decomposes && !activations.outliers_from_codes) {
+      outliers_ = narrow<half_t>("weight", weight, machine);
+    }
+  }
   void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
-    const Int8Matrix x(X, activations_, machine);
+    if (activations_.outliers_from) {
+      llm_int8_gemm(X, {weight_.view(), outliers_.view()}, *activations_.outliers_from, Y, machine);
+      return;
+    }
+    const Int8Matrix x = activations_.absmax
+                             ? quantized(X, int8_scale(*activations_.absmax), machine)
+                             : quantized(X, activations_.granularity, machine);
     w8a8_gemm(x.view(), weight_.view(), Y, machine);
   }
   void read_row(std::int64_t n, std::span<float> out) const override {
@@ -82,12 +112,14 @@ class Int8Linear final : public Linear {
     for (std::size_t k = 0; k < out.size(); ++k) out[k] = scale * static_cast<float>(codes[k]);
   }
   std::int64_t bytes() const override {
-    return static_cast<std::int64_t>(weight_.codes.bytes() + weight_.scale.size() * sizeof(float));
+    return static_cast<std::int64_t>(weight_.codes.bytes() + weight_.scale.size() * sizeof(float) +
+                                     outliers_.bytes());
   }
 
  private:
   Int8Matrix weight_;
-  Granularity activations_;
+  Matrix<half_t> outliers_;  // [N, K] where LLM.int8() keeps a copy, else [0, 0]
+  Int8Activations activations_;
 };
 
 class Int4Linear final : public Linear {
@@ -129,10 +161,9 @@ std::string_view weight_format_name(WeightFormat format) {
   return "unknown";
 }
 
-std::unique_ptr<Linear> make_linear(MatrixView<const float> weight, WeightFormat format,
-                                    std::int64_t group_size, Granularity activations,
+std::unique_ptr<Linear> make_linear(MatrixView<const float> weight, const LinearRecipe& recipe,
                                     const Machine& machine) {
-  switch (format) {
+  switch (recipe.weights) {
     case WeightFormat::kFp32:
       return std::make_unique<Fp32Linear>(weight);
     case WeightFormat::kFp16:
@@ -140,11 +171,11 @@ std::unique_ptr<Linear> make_linear(MatrixView<const float> weight, WeightFormat
     case WeightFormat::kBf16:
       return std::make_unique<NarrowLinear<bf16_t, bf16_gemm>>(weight, machine);
     case WeightFormat::kInt8:
-      return std::make_unique<Int8Linear>(weight, activations, machine);
+      return std::make_unique<Int8Linear>(weight, recipe.activations, machine);
     case WeightFormat::kInt4:
-      return std::make_unique<Int4Linear>(weight, group_size);
+      return std::make_unique<Int4Linear>(weight, recipe.group_size);
   }
-  fail_contract("make_linear: format ", static_cast<int>(format), " is unknown");
+  fail_contract("make_linear: format ", static_cast<int>(recipe.weights), " is unknown");
 }
 
 Isa linear_path(WeightFormat format, Isa isa) {

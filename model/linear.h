@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -15,11 +16,30 @@
 namespace qlab {
 
 /// How a linear layer stores its weights. Its activations follow: kFp16 and kInt4 round them to
-/// FP16, kBf16 to BF16, kInt8 to INT8 with scales found in the call.
+/// FP16, kBf16 to BF16, kInt8 to INT8 as Int8Activations says.
 enum class WeightFormat { kFp32, kFp16, kBf16, kInt8, kInt4 };
 
 /// "fp32", "fp16", "bf16", "int8", "int4".
 std::string_view weight_format_name(WeightFormat format);
+
+/// How kInt8 brings the input of a layer to INT8. Without a fixed scale, scales are found in each call.
+struct Int8Activations {
+  Granularity granularity = Granularity::kPerRow;  ///< a scale a token, or one for all of the call
+  /// One scale for every call, fixed ahead of time: int8_scale(*absmax). What lies beyond is clipped.
+  std::optional<float> absmax = std::nullopt;
+  /// LLM.int8(): input columns that reach this magnitude are multiplied in FP16, the others with a
+  /// scale a token. > 0.
+  std::optional<float> outliers_from = std::nullopt;
+  /// LLM.int8(): the weights of these columns come from the INT8 codes, not from an FP16 copy.
+  bool outliers_from_codes = false;
+};
+
+/// How a linear layer is stored and fed.
+struct LinearRecipe {
+  WeightFormat weights = WeightFormat::kFp16;
+  std::int64_t group_size = 128;     ///< of kInt4, along K
+  Int8Activations activations = {};  ///< of kInt8
+};
 
 /// Weights in one format, ready to multiply.
 class Linear {
@@ -32,14 +52,14 @@ class Linear {
                    const Machine& machine) const = 0;
   /// Row n of the weights as stored, widened: what the codes stand for. out is [K].
   virtual void read_row(std::int64_t n, std::span<float> out) const = 0;
-  /// Bytes stored: codes, scales, zero points.
+  /// Bytes stored: codes, scales, zero points, and the FP16 copy that LLM.int8() keeps.
   virtual std::int64_t bytes() const = 0;
 };
 
-/// Rounds weight [N, K] to `format`. `group_size` is for kInt4, `activations` for kInt8.
-/// \throws ContractError naming the first weight that the format cannot hold.
-std::unique_ptr<Linear> make_linear(MatrixView<const float> weight, WeightFormat format,
-                                    std::int64_t group_size, Granularity activations,
+/// Rounds weight [N, K] as the recipe says.
+/// \throws ContractError naming the first weight that the format cannot hold, or for activations that
+///         ask for a fixed scale and for outlier columns at once.
+std::unique_ptr<Linear> make_linear(MatrixView<const float> weight, const LinearRecipe& recipe,
                                     const Machine& machine);
 
 /// The instructions that the format's kernel takes on a machine of this level.

@@ -4,6 +4,7 @@
 #include "model/llama.h"
 
 #include <algorithm>
+#include <cmath>
 #include <initializer_list>
 
 #include "04_kv_cache/attention_decode.h"
@@ -36,6 +37,21 @@ MatrixView<float> columns(Matrix<float>& m, std::int64_t first, std::int64_t cou
   return {m.data() + first, m.rows(), count, m.cols()};
 }
 
+/// The thresholds are for exactly these layers.
+void check_names(const Thresholds& thresholds, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    QLAB_CHECK(thresholds.contains(name), "Llama: no threshold for ", name, "; it has ",
+               thresholds.size(), ", the first for ", thresholds.begin()->first,
+               "; calibrate this model");
+  }
+  for (const auto& [name, threshold] : thresholds) {
+    QLAB_CHECK(std::ranges::find(names, name) != names.end(), "Llama: a threshold for ", name,
+               ", which this model does not have; calibrate this model");
+    QLAB_CHECK(std::isfinite(threshold) && threshold >= 0, "Llama: the threshold for ", name,
+               " is ", threshold, ", expected a finite number from 0 on");
+  }
+}
+
 std::int32_t most_likely(const Matrix<float>& logits, std::int64_t row) {
   const float* begin = logits.view().row(row);
   return static_cast<std::int32_t>(std::max_element(begin, begin + logits.cols()) - begin);
@@ -43,31 +59,52 @@ std::int32_t most_likely(const Matrix<float>& logits, std::int64_t row) {
 
 }  // namespace
 
-Llama::Layer::Layer(const LayerWeights& w, const Recipe& recipe, const Machine& machine)
-    : input_norm(w.input_norm), post_attention_norm(w.post_attention_norm) {
-  const auto make = [&](std::initializer_list<const Matrix<float>*> parts) {
-    return make_linear(stack(parts).view(), recipe.weights, recipe.group_size, recipe.activations,
-                       machine);
-  };
-  qkv = make({&w.q_proj, &w.k_proj, &w.v_proj});
-  o = make({&w.o_proj});
-  gate_up = make({&w.gate_proj, &w.up_proj});
-  down = make({&w.down_proj});
+std::vector<std::string> linear_names(const LlamaConfig& config) {
+  std::vector<std::string> names;
+  for (std::int64_t i = 0; i < config.n_layers; ++i) {
+    const std::string block = "model.layers." + std::to_string(i);
+    for (const char* layer :
+         {".self_attn.qkv_proj", ".self_attn.o_proj", ".mlp.gate_up_proj", ".mlp.down_proj"}) {
+      names.push_back(block + layer);
+    }
+  }
+  return names;
 }
 
-Llama::Llama(const Checkpoint& checkpoint, const Recipe& recipe, const Machine& machine)
+Llama::Layer::Layer(const LayerWeights& w, const Recipe& recipe,
+                    std::span<const std::string> layer_names, const Thresholds& thresholds,
+                    const Machine& machine)
+    : input_norm(w.input_norm),
+      post_attention_norm(w.post_attention_norm),
+      names(layer_names.begin(), layer_names.end()) {
+  const auto make = [&](const std::string& name,
+                        std::initializer_list<const Matrix<float>*> parts) {
+    LinearRecipe linear{recipe.weights, recipe.group_size, recipe.activations};
+    if (!thresholds.empty()) linear.activations.absmax = thresholds.at(name);
+    return make_linear(stack(parts).view(), linear, machine);
+  };
+  qkv = make(names[0], {&w.q_proj, &w.k_proj, &w.v_proj});
+  o = make(names[1], {&w.o_proj});
+  gate_up = make(names[2], {&w.gate_proj, &w.up_proj});
+  down = make(names[3], {&w.down_proj});
+}
+
+Llama::Llama(const Checkpoint& checkpoint, const Recipe& recipe, const Machine& machine,
+             const Thresholds& thresholds)
     : config_(checkpoint.config),
       recipe_(recipe),
       inv_freq_(rope_inv_freq(checkpoint.config)),
       norm_(checkpoint.norm) {
+  const std::vector<std::string> names = linear_names(config_);
+  if (!thresholds.empty()) check_names(thresholds, names);
   const auto table = [&](const Matrix<float>& weight) {
-    return make_linear(weight.view(), table_format(recipe.weights), recipe.group_size,
-                       recipe.activations, machine);
+    return make_linear(weight.view(), {.weights = table_format(recipe.weights)}, machine);
   };
   embed_ = table(checkpoint.embed_tokens);
   head_ = config_.tie_word_embeddings ? embed_ : table(checkpoint.lm_head);
-  for (const LayerWeights& weights : checkpoint.layers) {
-    layers_.emplace_back(weights, recipe, machine);
+  for (std::size_t i = 0; i < checkpoint.layers.size(); ++i) {
+    layers_.emplace_back(checkpoint.layers[i], recipe, std::span(names).subspan(4 * i, 4),
+                         thresholds, machine);
   }
 }
 
@@ -96,10 +133,11 @@ struct Llama::Buffers {
   Matrix<float> gate_up;   // [tokens, 2 · intermediate]
 };
 
-void Llama::attention(std::int64_t index, Buffers& b, KvCache& cache,
-                      const Machine& machine) const {
+void Llama::attention(std::int64_t index, Buffers& b, KvCache& cache, const Machine& machine,
+                      const LinearObserver& observer) const {
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   rms_norm(b.x.view(), layer.input_norm, config_.rms_norm_eps, b.normed.view(), machine);
+  if (observer) observer(layer.names[0], b.normed.view());
   layer.qkv->run(b.normed.view(), b.qkv.view(), machine);
 
   const std::int64_t q_cols = config_.n_heads * config_.head_dim;
@@ -108,16 +146,21 @@ void Llama::attention(std::int64_t index, Buffers& b, KvCache& cache,
   cache.append(index, columns(b.qkv, q_cols, kv_cols), columns(b.qkv, q_cols + kv_cols, kv_cols));
   attention_decode(columns(b.qkv, 0, q_cols), cache.layer(index), b.attended.view(), machine);
 
+  if (observer) observer(layer.names[1], b.attended.view());
   layer.o->run(b.attended.view(), b.normed.view(), machine);
   add(b.x.view(), b.normed.view(), machine);
 }
 
-void Llama::feed_forward(std::int64_t index, Buffers& b, const Machine& machine) const {
+void Llama::feed_forward(std::int64_t index, Buffers& b, const Machine& machine,
+                         const LinearObserver& observer) const {
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   rms_norm(b.x.view(), layer.post_attention_norm, config_.rms_norm_eps, b.normed.view(), machine);
+  if (observer) observer(layer.names[2], b.normed.view());
   layer.gate_up->run(b.normed.view(), b.gate_up.view(), machine);
   swiglu(b.gate_up.view(), machine);
-  layer.down->run(columns(b.gate_up, 0, config_.intermediate_size), b.normed.view(), machine);
+  const MatrixView<float> gated = columns(b.gate_up, 0, config_.intermediate_size);
+  if (observer) observer(layer.names[3], gated);
+  layer.down->run(gated, b.normed.view(), machine);
   add(b.x.view(), b.normed.view(), machine);
 }
 
@@ -135,7 +178,7 @@ void Llama::check_call(std::span<const std::int32_t> tokens, const KvCache& cach
 }
 
 Matrix<float> Llama::forward(std::span<const std::int32_t> tokens, KvCache& cache,
-                             const Machine& machine) const {
+                             const Machine& machine, const LinearObserver& observer) const {
   check_call(tokens, cache);
   Matrix<float> logits(std::ssize(tokens), config_.vocab_size);
   if (tokens.empty()) return logits;
@@ -147,8 +190,8 @@ Matrix<float> Llama::forward(std::span<const std::int32_t> tokens, KvCache& cach
                      buffers.x.view().row(t, 0, config_.hidden_size));
   }
   for (std::int64_t i = 0; i < config_.n_layers; ++i) {
-    attention(i, buffers, cache, machine);
-    feed_forward(i, buffers, machine);
+    attention(i, buffers, cache, machine, observer);
+    feed_forward(i, buffers, machine, observer);
   }
   rms_norm(buffers.x.view(), norm_, config_.rms_norm_eps, buffers.normed.view(), machine);
   head_->run(buffers.normed.view(), logits.view(), machine);

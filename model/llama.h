@@ -4,11 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include "02_int8_calibration/quantize_rows.h"
 #include "04_kv_cache/kv_cache.h"
 #include "common/isa.h"
 #include "common/matrix.h"
@@ -17,19 +20,34 @@
 
 namespace qlab {
 
+/// A threshold for the input of each linear layer inside the blocks, by its name (linear_names).
+using Thresholds = std::map<std::string, float, std::less<>>;
+
 /// Which precision goes where. Embedding and lm_head stay in 16 bits (BF16 with kBf16, else FP16; with
 /// kFp32 in FP32), as in the checkpoints that engines load. Norms and what flows between the linear
 /// layers are FP32. kFp32 for both is the ruler: nothing is rounded on purpose.
 struct Recipe {
   WeightFormat weights = WeightFormat::kFp16;
-  std::int64_t group_size = 128;                   ///< of kInt4, along K
-  Granularity activations = Granularity::kPerRow;  ///< of kInt8: a scale a token, or one a call
+  std::int64_t group_size = 128;     ///< of kInt4, along K
+  Int8Activations activations = {};  ///< of kInt8; absmax is set layer by layer, from thresholds
   KvFormat kv = KvFormat::kFp16;
 };
 
+/// The linear layers inside the blocks as the model runs them, in order, four a block. Layers that read
+/// the same input are one, named as engines name them: "model.layers.0.self_attn.qkv_proj",
+/// "….self_attn.o_proj", "….mlp.gate_up_proj", "….mlp.down_proj".
+std::vector<std::string> linear_names(const LlamaConfig& config);
+
+/// Sees the input [tokens, K] of each linear layer inside the blocks before it is rounded.
+using LinearObserver = std::function<void(std::string_view name, MatrixView<const float> input)>;
+
 class Llama {
  public:
-  Llama(const Checkpoint& checkpoint, const Recipe& recipe, const Machine& machine);
+  /// \param thresholds  of kInt8: fixed scales of activations; empty: scales are found in each call
+  /// \throws ContractError naming the first layer that thresholds lack, or a name in them that is no
+  ///         layer's, and the first weight that a format cannot hold.
+  Llama(const Checkpoint& checkpoint, const Recipe& recipe, const Machine& machine,
+        const Thresholds& thresholds = {});
 
   const LlamaConfig& config() const { return config_; }
 
@@ -42,7 +60,7 @@ class Llama {
   /// \throws ContractError for a token outside the vocabulary, a cache too short or of another format
   ///         (the cache is untouched), or a value that a format cannot hold (the cache is then spoilt).
   Matrix<float> forward(std::span<const std::int32_t> tokens, KvCache& cache,
-                        const Machine& machine) const;
+                        const Machine& machine, const LinearObserver& observer = {}) const;
 
   /// Bytes of all weights as stored, scales and zero points included.
   std::int64_t weight_bytes() const;
@@ -54,19 +72,23 @@ class Llama {
  private:
   /// Layers that read the same input are stacked into one, as engines do: the input is rounded once.
   struct Layer {
-    Layer(const LayerWeights& weights, const Recipe& recipe, const Machine& machine);
+    /// names: those of its four linear layers.
+    Layer(const LayerWeights& weights, const Recipe& recipe, std::span<const std::string> names,
+          const Thresholds& thresholds, const Machine& machine);
     std::vector<float> input_norm, post_attention_norm;  // [hidden]
     std::unique_ptr<Linear> qkv;      // [(n_heads + 2 · n_kv_heads) · head_dim, hidden]
     std::unique_ptr<Linear> o;        // [hidden, n_heads · head_dim]
     std::unique_ptr<Linear> gate_up;  // [2 · intermediate, hidden]
     std::unique_ptr<Linear> down;     // [hidden, intermediate]
+    std::vector<std::string> names;   // of the four, in this order
   };
   struct Buffers;
 
   void check_call(std::span<const std::int32_t> tokens, const KvCache& cache) const;
-  void attention(std::int64_t layer, Buffers& buffers, KvCache& cache,
-                 const Machine& machine) const;
-  void feed_forward(std::int64_t layer, Buffers& buffers, const Machine& machine) const;
+  void attention(std::int64_t layer, Buffers& buffers, KvCache& cache, const Machine& machine,
+                 const LinearObserver& observer) const;
+  void feed_forward(std::int64_t layer, Buffers& buffers, const Machine& machine,
+                    const LinearObserver& observer) const;
 
   LlamaConfig config_;
   Recipe recipe_;

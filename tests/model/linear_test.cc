@@ -40,8 +40,11 @@ Operand<float> normal_operand(std::int64_t rows, std::int64_t cols, Random& rand
 
 std::unique_ptr<Linear> make(MatrixView<const float> weight, WeightFormat format,
                              const Machine& machine,
-                             Granularity activations = Granularity::kPerRow) {
-  return make_linear(weight, format, kGroupSize, activations, machine);
+                             Granularity granularity = Granularity::kPerRow) {
+  return make_linear(
+      weight,
+      {.weights = format, .group_size = kGroupSize, .activations = {.granularity = granularity}},
+      machine);
 }
 
 Matrix<float> stored_weights(const Linear& linear) {

@@ -104,8 +104,8 @@ void store(Checkpoint& checkpoint, const Recipe& recipe, const Machine& machine)
                               &LayerWeights::o_proj, &LayerWeights::gate_proj,
                               &LayerWeights::up_proj, &LayerWeights::down_proj}) {
       Matrix<float>& weight = layer.*member;
-      const auto linear = make_linear(weight.view(), recipe.weights, recipe.group_size,
-                                      recipe.activations, machine);
+      const auto linear = make_linear(
+          weight.view(), {.weights = recipe.weights, .group_size = recipe.group_size}, machine);
       for (std::int64_t n = 0; n < weight.rows(); ++n) {
         linear->read_row(n, weight.view().row(n, 0, weight.cols()));
       }

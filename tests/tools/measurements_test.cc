@@ -27,14 +27,23 @@ const Results& small_results() {
     static ThreadPool threads(2);
     const Machine machine{threads, best_isa()};
     const Checkpoint checkpoint = load_checkpoint(kSource / "model/tiny_lm");
-    const Evaluation evaluation{read_documents(kSource / "model/evaluation", 32, 3),
-                                make_recall_documents(2, 4, 60, 1)};
+    const std::vector<Document> text = read_documents(kSource / "model/evaluation", 32, 3);
+    Evaluation evaluation{.text = text,
+                          .recall = make_recall_documents(2, 4, 60, 1),
+                          .detail_text = 2,
+                          .detail_recall = 1,
+                          .calibration = {}};
+    for (const CalibrationSet set :
+         {CalibrationSet::kSameText, CalibrationSet::kOtherDomain, CalibrationSet::kTooSmall}) {
+      evaluation.calibration.texts[set] = text;
+    }
     const SpeedPlan plan{.layers = {{"small layer", 128, 64}},
                          .tokens = {1, 4, 16, 256},
                          .n_heads = 2,
                          .n_kv_heads = 2,
                          .head_dim = 16,
                          .context = 32,
+                         .only = "",
                          .pace = {.min_rounds = 2, .max_rounds = 2, .seconds = 0, .cold = false},
                          .seconds = 1};
     const Terminal terminal;
@@ -42,9 +51,10 @@ const Results& small_results() {
     Results r{};
     r.plan = read_plan(kSource / "plan/quantization_comparison_plan.md");
     r.circumstances.date = "2026-01-31T10:15:02Z";
-    r.quality = measure_quality(checkpoint, evaluation, 1, machine, progress, r.measurements);
+    r.quality = measure_quality(checkpoint, evaluation, configurations(), 1, machine, progress,
+                                r.measurements);
     r.speed = measure_speed(plan, 1, machine, progress, 0, 1, r.measurements);
-    r.memory = measure_memory(checkpoint, 24, machine, r.measurements);
+    r.memory = measure_memory(checkpoint, configurations(), 24, machine, r.measurements);
     return r;
   }();
   return results;
@@ -129,7 +139,7 @@ TEST(Memory, KnowsTheBytesThatALayerTakes) {
                                     WeightFormat::kInt8, WeightFormat::kInt4}) {
     const Recipe recipe{.weights = format, .group_size = 32};  // 72 is three groups, one is short
     const auto layer =
-        make_linear(weight.view(), format, 32, Granularity::kPerRow, Machine{threads});
+        make_linear(weight.view(), {.weights = format, .group_size = 32}, Machine{threads});
     EXPECT_EQ(linear_layer_bytes(recipe, 6, 72), layer->bytes()) << weight_format_name(format);
   }
 }

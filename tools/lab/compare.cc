@@ -65,7 +65,14 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
   const bool own_model = options.model.empty();
   const Checkpoint checkpoint =
       load_checkpoint(own_model ? kSource / "model/tiny_lm" : options.model);
-  const Evaluation evaluation = make_evaluation(options.quick, options.seed);
+  Evaluation evaluation = make_evaluation(options.quick, options.seed);
+  // Details take time that a quick run of everything does not have.
+  std::vector<Configuration> chosen =
+      choose_configurations(options.only, !options.quick || !options.only.empty());
+  if (!options.calibration.empty()) {
+    evaluation.calibration.file = read_thresholds(options.calibration, checkpoint.config);
+    chosen.push_back(scales_of_a_file());
+  }
 
   ThreadPool threads(options.threads);
   const Machine machine{threads, options.isa};
@@ -73,16 +80,16 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
   const Machine fastest{threads, best_isa()};
   Measurements measurements;
   // The progress line counts seconds of the speed section as so many tokens of the quality section.
-  const double quality_tokens = quality_work(evaluation);
+  const double quality_tokens = quality_work(evaluation, chosen);
   const double tokens_per_second = quality_tokens / (options.quick ? 10 : 60);
-  const SpeedPlan timed = speed_plan(options.quick);
+  const SpeedPlan timed = speed_plan(options.quick, options.only);
   Progress progress(terminal, quality_tokens + tokens_per_second * timed.seconds);
-  Quality quality =
-      measure_quality(checkpoint, evaluation, options.seed, fastest, progress, measurements);
+  Quality quality = measure_quality(checkpoint, evaluation, chosen, options.seed, fastest, progress,
+                                    measurements);
   Speed speed = measure_speed(timed, options.seed, machine, progress, quality_tokens,
                               tokens_per_second, measurements);
   std::vector<MemoryRow> memory =
-      measure_memory(checkpoint, options.budget_gib, fastest, measurements);
+      measure_memory(checkpoint, chosen, options.budget_gib, fastest, measurements);
   progress.clear();
 
   const Results results{
@@ -97,7 +104,8 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
                         .inputs = hash_inputs(checkpoint, evaluation),
                         .quick = options.quick,
                         .seed = options.seed,
-                        .budget_gib = options.budget_gib},
+                        .budget_gib = options.budget_gib,
+                        .only = options.only},
       .plan = plan,
       .quality = std::move(quality),
       .speed = std::move(speed),

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "common/isa.h"
 #include "lab/terminal.h"
@@ -20,6 +21,8 @@ struct CompareOptions {
   double budget_gib = 24;                     ///< memory that model and KV cache must share
   std::filesystem::path model;                ///< empty: the lab's own model
   std::optional<std::filesystem::path> json;  ///< where to write the results
+  std::string only;                           ///< a family of configurations; empty: all
+  std::filesystem::path calibration;          ///< thresholds of a file; empty: none
   bool strict = false;                        ///< a claim that did not hold ends with 4
 };
 

@@ -57,7 +57,8 @@ Json to_json(const Circumstances& c) {
           {"isa", isa_name(c.isa)}, {"isa_forced", c.isa_forced},
           {"model", c.model},       {"parameters", c.parameters},
           {"inputs", c.inputs},     {"quick", c.quick},
-          {"seed", c.seed},         {"budget_gib", c.budget_gib}};
+          {"seed", c.seed},         {"budget_gib", c.budget_gib},
+          {"only", c.only}};
 }
 
 Json to_json(const TableRow& row) {
@@ -83,7 +84,9 @@ Json to_json(const JudgedClaim& judged, const Measurements& measurements) {
                {"verdict", outcome_name(judged.verdict.outcome)},
                {"reason", judged.verdict.reason},
                {"measured", nullptr}};
-  if (const auto* found = std::get_if<Measurement>(&measurements.at(claim.measure))) {
+  const auto measured = measurements.find(claim.measure);
+  if (measured == measurements.end()) return json;
+  if (const auto* found = std::get_if<Measurement>(&measured->second)) {
     json["measured"] = to_json(found->interval);
     json["measured"]["margin"] = found->margin;
     json["measured"]["noise"] = found->noise;

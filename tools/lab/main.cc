@@ -11,8 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "lab/calibrate.h"
 #include "lab/command_line.h"
 #include "lab/compare.h"
+#include "lab/configurations.h"
 #include "lab/gate.h"
 #include "lab/selftest.h"
 #include "lab/terminal.h"
@@ -26,6 +28,8 @@ std::vector<std::string> isa_names() {
   for (const Isa isa : kAllIsas) names.emplace_back(isa_name(isa));
   return names;
 }
+
+std::vector<std::string> family_names() { return {std::begin(kFamilies), std::end(kFamilies)}; }
 
 Isa usable_isa(const std::string& name) {
   if (name.empty()) return best_isa();
@@ -58,12 +62,47 @@ void add_compare(CLI::App& app, CompareOptions& options, std::string& isa, Look&
       ->type_name("DIR");
   command.add_option("--threads", options.threads, "How many threads compute")
       ->check(CLI::Range(1, kMostThreads));
+  command.add_option("--only", options.only, "Measure one format beside FP16, in detail")
+      ->check(CLI::IsMember(family_names()));
+  command
+      .add_option("--calibration", options.calibration,
+                  "Also INT8 with the scales in this file (./lab calibrate)")
+      ->type_name("FILE");
   command.add_option("--seed", options.seed, "Seed of documents, orders and bootstraps");
   command.add_option("--budget", options.budget_gib, "GiB that model and KV cache must share")
       ->check(above_zero);
   command.add_flag("--strict", options.strict, "Exit with 4 when a claim did not hold");
   look.add_to(command);
   command.footer("Example: ./lab compare --quick --json results.json");
+}
+
+/// In (0, 100].
+std::string percentile_in_range(const std::string& text) {
+  const std::string wrong = above_zero(text);
+  if (wrong.empty() && std::strtod(text.c_str(), nullptr) <= 100) return "";
+  return text + " is not a percentile above 0 and up to 100";
+}
+
+void add_calibrate(CLI::App& app, CalibrateOptions& options, std::string& calibrator, Look& look) {
+  constexpr std::int64_t kMostBytes = 16'384;
+  std::vector<std::string> names;
+  for (const Calibrator c : kAllCalibrators) names.emplace_back(calibrator_name(c));
+  CLI::App& command =
+      *app.add_subcommand("calibrate", "Fix the scales of INT8 activations on sample text");
+  command.add_option("file", options.file, "Where the scales go")->required()->type_name("FILE");
+  command.add_option("--calibrator", calibrator, "How thresholds are chosen")
+      ->check(CLI::IsMember(names));
+  command.add_option("--percentile", options.percentile, "Of the magnitudes, for percentile")
+      ->check(percentile_in_range);
+  command.add_option("--text", options.text, "A folder of *.txt; without it, text of the lab")
+      ->type_name("DIR");
+  command.add_option("--bytes", options.bytes, "How much of the text the model sees")
+      ->check(CLI::Range(std::int64_t{1}, kMostBytes));
+  command.add_option("--model", options.model, "A Llama checkpoint (Hugging Face folder)")
+      ->type_name("DIR");
+  command.add_flag("--force", options.force, "Replace a file that is there");
+  look.add_to(command);
+  command.footer("Example: ./lab calibrate scales.json --calibrator mse");
 }
 
 struct GateFlags {
@@ -93,12 +132,14 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "lab " QLAB_VERSION);
   app.set_help_flag("--help,-h", "Print this page");
   CompareOptions compare;
+  CalibrateOptions calibrate;
   SelftestOptions selftest;
   GateFlags gate;
-  std::string isa;
+  std::string isa, calibrator = "percentile";
   Look look;
   LearnerCommands learner(app, look);
   add_compare(app, compare, isa, look);
+  add_calibrate(app, calibrate, calibrator, look);
   add_selftest(app, selftest, gate, look);
   app.require_subcommand(0, 1);  // "a command is missing" would hide the name of a wrong one
 
@@ -118,6 +159,11 @@ int run(int argc, char** argv) {
   if (app.got_subcommand("selftest")) {
     if (gate.gate) return run_gate(Places::of_this_program(), gate.options, terminal);
     return run_selftest(selftest, terminal);
+  }
+  if (app.got_subcommand("calibrate")) {
+    calibrate.calibrator = calibrator_named(calibrator).value();
+    calibrate.threads = available_threads();
+    return run_calibrate(calibrate, terminal);
   }
   compare.isa = usable_isa(isa);
   return run_compare(compare, terminal);

@@ -25,6 +25,12 @@ std::vector<std::pair<std::int64_t, std::int64_t>> block_layers(const LlamaConfi
           {c.hidden_size, c.intermediate_size}};
 }
 
+/// Whether another configuration stores the very same bytes: only activations, or values, differ.
+bool stores_as_another(const Configuration& c) {
+  return c.outliers || c.smoothing || c.fixed ||
+         c.recipe.activations.granularity == Granularity::kPerTensor;
+}
+
 void add_exact(Measurements& measurements, const std::string& name, double value) {
   measurements[name] = Measurement{{value, value, value}};
 }
@@ -53,8 +59,11 @@ std::int64_t linear_layer_bytes(const Recipe& recipe, std::int64_t N, std::int64
     case WeightFormat::kFp16:
     case WeightFormat::kBf16:
       return 2 * N * K;
-    case WeightFormat::kInt8:
-      return N * K + 4 * N;
+    case WeightFormat::kInt8: {
+      const Int8Activations& a = recipe.activations;
+      const bool keeps_fp16 = a.outliers_from && !a.outliers_from_codes;
+      return N * K + 4 * N + (keeps_fp16 ? 2 * N * K : 0);
+    }
     case WeightFormat::kInt4:
       return N * ((K + 1) / 2) + 3 * N * int4_groups(K, recipe.group_size);
   }
@@ -70,12 +79,15 @@ std::int64_t model_weight_bytes(const Recipe& recipe, const LlamaConfig& c) {
   return c.n_layers * block + (c.tie_word_embeddings ? 1 : 2) * table + norms;
 }
 
-std::vector<MemoryRow> measure_memory(const Checkpoint& checkpoint, double budget_gib,
-                                      const Machine& machine, Measurements& measurements) {
+std::vector<MemoryRow> measure_memory(const Checkpoint& checkpoint,
+                                      std::span<const Configuration> configurations,
+                                      double budget_gib, const Machine& machine,
+                                      Measurements& measurements) {
   const LlamaConfig big = llama2_7b();
   const auto budget = static_cast<std::int64_t>(budget_gib * 0x1p30);
   std::vector<MemoryRow> rows;
-  for (const Configuration& configuration : configurations()) {
+  for (const Configuration& configuration : configurations) {
+    if (stores_as_another(configuration)) continue;
     const Recipe& recipe = configuration.recipe;
     const Llama model(checkpoint, recipe, machine);
     MemoryRow row{.configuration = &configuration,

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "common/isa.h"
@@ -18,7 +18,7 @@ namespace qlab {
 /// The shape of Llama 2 7B (Touvron et al., "Llama 2", 2023; the published config.json).
 LlamaConfig llama2_7b();
 
-/// Bytes of a linear layer [N, K] in one format, scales and zero points included.
+/// Bytes of a linear layer [N, K] in one format: scales, zero points, and the FP16 copy of LLM.int8().
 std::int64_t linear_layer_bytes(const Recipe& recipe, std::int64_t N, std::int64_t K);
 
 /// Bytes of all weights of a model: the linear layers of its blocks by the recipe, embedding and
@@ -39,8 +39,12 @@ struct MemoryRow {
 
 inline constexpr std::int64_t kBatchContext = 4096;
 
-/// Loads the model in every configuration once and reads its sizes off.
-std::vector<MemoryRow> measure_memory(const Checkpoint& checkpoint, double budget_gib,
-                                      const Machine& machine, Measurements& measurements);
+/// Loads the model in every configuration that stores something of its own and reads its sizes off.
+/// \param configurations  the first one is what all others are compared with; they must outlive the
+///                        result
+std::vector<MemoryRow> measure_memory(const Checkpoint& checkpoint,
+                                      std::span<const Configuration> configurations,
+                                      double budget_gib, const Machine& machine,
+                                      Measurements& measurements);
 
 }  // namespace qlab

@@ -5,15 +5,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numbers>
-#include <optional>
-#include <span>
+#include <utility>
 
 namespace qlab {
 namespace {
 
 using Indices = std::span<const std::int64_t>;
 constexpr std::int64_t kResamples = 2000;
+constexpr std::int64_t kWindow = 1024;  // bytes of text at once
+constexpr std::int64_t kWindows = 32;   // that are evaluated
 
 /// The scores of one configuration, a document each.
 struct Scores {
@@ -79,79 +81,115 @@ QualityRow summarize(const Configuration& configuration, const Scores& scores,
 }
 
 /// What claims may ask about two configurations, and about one.
-void add_measurements(const std::vector<Scores>& all, std::uint64_t seed,
-                      Measurements& measurements) {
+void add_measurements(std::span<const Configuration> configurations, const std::vector<Scores>& all,
+                      std::uint64_t seed, Measurements& measurements) {
   const auto add = [&](const std::string& name, std::int64_t units, const std::string& unit,
                        auto statistic) {
     measurements[name] =
         Measurement{.interval = bootstrap(units, seed, kResamples, statistic), .unit = unit};
   };
   for (std::size_t a = 0; a < all.size(); ++a) {
-    const std::string& name = configurations()[a].name;
-    const std::int64_t documents = std::ssize(all[a].text);
-    add(fmt::format("flips({})", name), documents, "",
+    const std::string& name = configurations[a].name;
+    add(fmt::format("flips({})", name), std::ssize(all[a].text), "",
         [&](Indices d) { return per_byte(all[a].text, d, &DocumentScore::flips); });
     for (std::size_t b = 0; b < all.size(); ++b) {
       if (a == b) continue;
-      const std::string& other = configurations()[b].name;
-      add(fmt::format("bits_per_byte({}) - bits_per_byte({})", name, other), documents, "bits/byte",
+      const std::string& other = configurations[b].name;
+      // Details saw the first documents only: pairs are made of what both saw.
+      const std::int64_t texts = std::min(std::ssize(all[a].text), std::ssize(all[b].text));
+      const std::int64_t recalls = std::min(std::ssize(all[a].recall), std::ssize(all[b].recall));
+      add(fmt::format("bits_per_byte({}) - bits_per_byte({})", name, other), texts, "bits/byte",
           [&](Indices d) { return bits_per_byte(all[a].text, d) - bits_per_byte(all[b].text, d); });
-      add(fmt::format("kl({}) - kl({})", name, other), documents, "nats/byte", [&](Indices d) {
+      add(fmt::format("kl({}) - kl({})", name, other), texts, "nats/byte", [&](Indices d) {
         return per_byte(all[a].text, d, &DocumentScore::kl_nats) -
                per_byte(all[b].text, d, &DocumentScore::kl_nats);
       });
-      add(fmt::format("recall({}) - recall({})", name, other), std::ssize(all[a].recall), "",
+      add(fmt::format("recall({}) - recall({})", name, other), recalls, "",
           [&](Indices d) { return recall(all[a].recall, d) - recall(all[b].recall, d); });
     }
   }
 }
 
-double tokens_of(const Evaluation& evaluation) {
-  double tokens = 0;
-  for (const Document& document : evaluation.text) {
-    tokens += static_cast<double>(document.tokens.size());
-  }
-  for (const RecallDocument& document : evaluation.recall) {
-    tokens += static_cast<double>(document.text.tokens.size());
-  }
-  return tokens;
+/// The documents that a configuration is judged on.
+std::span<const Document> texts_for(const Configuration& configuration, const Evaluation& e) {
+  const std::span<const Document> all = e.text;
+  return configuration.part == Part::kMain ? all
+                                           : all.first(static_cast<std::size_t>(e.detail_text));
 }
+std::span<const RecallDocument> recall_for(const Configuration& configuration,
+                                           const Evaluation& e) {
+  const std::span<const RecallDocument> all = e.recall;
+  return configuration.part == Part::kMain ? all
+                                           : all.first(static_cast<std::size_t>(e.detail_recall));
+}
+
+const std::filesystem::path kText = std::filesystem::path(QLAB_SOURCE_DIR) / "model/evaluation";
 
 }  // namespace
 
-Evaluation make_evaluation(bool quick, std::uint64_t seed) {
-  constexpr std::int64_t kNames = 40;  // as in training
-  const std::filesystem::path text = std::filesystem::path(QLAB_SOURCE_DIR) / "model/evaluation";
-  if (quick) return {read_documents(text, 256, 16), make_recall_documents(4, kNames, 640, seed)};
-  return {read_documents(text, 1024, 32), make_recall_documents(8, kNames, 1024, seed)};
+std::vector<Document> calibration_text(std::int64_t window, std::int64_t count) {
+  QLAB_CHECK(window >= 1 && window <= kWindow && count >= 1, "calibration_text: ", count,
+             " windows of ", window, " bytes; ask for at least one of 1 … ", kWindow);
+  // Those of a quick run lie within the first ones of each file.
+  std::vector<Document> documents = read_documents(kText, kWindow, kWindows + count);
+  documents.erase(documents.begin(), documents.begin() + kWindows);
+  for (Document& d : documents) d.tokens.resize(static_cast<std::size_t>(window));
+  return documents;
 }
 
-double quality_work(const Evaluation& evaluation) {
-  return tokens_of(evaluation) * static_cast<double>(configurations().size());
+Evaluation make_evaluation(bool quick, std::uint64_t seed) {
+  constexpr std::int64_t kNames = 40;  // as in training
+  Evaluation e = quick ? Evaluation{.text = read_documents(kText, 256, 16),
+                                    .recall = make_recall_documents(4, kNames, 640, seed),
+                                    .detail_text = 16,
+                                    .detail_recall = 4,
+                                    .calibration = {}}
+                       : Evaluation{.text = read_documents(kText, kWindow, kWindows),
+                                    .recall = make_recall_documents(8, kNames, kWindow, seed),
+                                    .detail_text = 12,
+                                    .detail_recall = 3,
+                                    .calibration = {}};
+  e.calibration.texts[CalibrationSet::kSameText] = calibration_text(256, 4);
+  e.calibration.texts[CalibrationSet::kTooSmall] = calibration_text(8, 1);
+  std::vector<Document>& digits = e.calibration.texts[CalibrationSet::kOtherDomain];
+  for (RecallDocument& document : make_recall_documents(2, kNames, 512, seed + 1)) {
+    digits.push_back(std::move(document.text));
+  }
+  return e;
+}
+
+double quality_work(const Evaluation& evaluation, std::span<const Configuration> configurations) {
+  std::size_t tokens = 0;
+  for (const Configuration& configuration : configurations) {
+    for (const Document& d : texts_for(configuration, evaluation)) tokens += d.tokens.size();
+    for (const RecallDocument& d : recall_for(configuration, evaluation)) {
+      tokens += d.text.tokens.size();
+    }
+  }
+  return static_cast<double>(tokens);
 }
 
 Quality measure_quality(const Checkpoint& checkpoint, const Evaluation& evaluation,
-                        std::uint64_t seed, const Machine& machine, Progress& progress,
-                        Measurements& measurements) {
-  Checkpoint planted = checkpoint;
-  plant_outliers(planted, kOutlierFactor, kOutlierChannels);
-
+                        std::span<const Configuration> configurations, std::uint64_t seed,
+                        const Machine& machine, Progress& progress, Measurements& measurements) {
+  Variants variants(checkpoint, evaluation.calibration, machine);
   std::vector<Scores> all;
   std::vector<Matrix<float>> reference;  // FP16's logits of every text document
   double done = 0;
-  for (const Configuration& configuration : configurations()) {
-    const Llama model(configuration.outliers ? planted : checkpoint, configuration.recipe, machine);
+  for (const Configuration& configuration : configurations) {
+    progress.show(done, fmt::format("quality of {}", configuration.name));
+    const Llama model = variants.model(configuration);
     Scores scores;
-    for (std::size_t i = 0; i < evaluation.text.size(); ++i) {
+    for (const Document& document : texts_for(configuration, evaluation)) {
       progress.show(done, fmt::format("quality of {}", configuration.name));
-      const Document& document = evaluation.text[i];
       Matrix<float> logits = document_logits(model, document, machine);
       if (all.empty()) reference.push_back(std::move(logits));
+      const std::size_t i = scores.text.size();
       scores.text.push_back(
           score_document(document, all.empty() ? reference[i] : logits, &reference[i]));
       done += static_cast<double>(document.tokens.size());
     }
-    for (const RecallDocument& document : evaluation.recall) {
+    for (const RecallDocument& document : recall_for(configuration, evaluation)) {
       progress.show(done, fmt::format("recall of {}", configuration.name));
       scores.recall.push_back(
           score_recall(document, document_logits(model, document.text, machine)));
@@ -162,11 +200,11 @@ Quality measure_quality(const Checkpoint& checkpoint, const Evaluation& evaluati
 
   Quality quality{};
   for (std::size_t i = 0; i < all.size(); ++i) {
-    quality.rows.push_back(summarize(configurations()[i], all[i], all[0], seed));
+    quality.rows.push_back(summarize(configurations[i], all[i], all[0], seed));
   }
   for (const DocumentScore& score : all[0].text) quality.text_bytes += score.positions;
   for (const RecallScore& score : all[0].recall) quality.recall_queries += score.queries;
-  add_measurements(all, seed, measurements);
+  add_measurements(configurations, all, seed, measurements);
   return quality;
 }
 

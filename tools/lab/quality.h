@@ -4,28 +4,36 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "common/isa.h"
 #include "common/statistics.h"
 #include "lab/configurations.h"
 #include "lab/terminal.h"
+#include "lab/variants.h"
 #include "lab/verdict.h"
 #include "model/checkpoint.h"
 #include "model/evaluate.h"
 
 namespace qlab {
 
-/// What the models are asked to predict.
+/// What the models are asked to predict, and what calibration sees beforehand.
 struct Evaluation {
   std::vector<Document> text;
   std::vector<RecallDocument> recall;
+  /// Part::kDetail is judged on the first so many documents of either kind.
+  std::int64_t detail_text, detail_recall;
+  CalibrationSource calibration;  ///< no window that is evaluated
 };
 
 /// Held-out text and recall documents: 16 × 256 and 4 × 640 bytes when `quick`, else 32 × 1024 and
-/// 8 × 1024.
+/// 8 × 1024, of which details take 12 and 3. Calibration sees 1,024 bytes.
 Evaluation make_evaluation(bool quick, std::uint64_t seed);
+
+/// Windows of text that calibration may see: behind those that are evaluated, fewer than asked for
+/// where the text ends. \throws ContractError for a window of more than 1,024 bytes.
+std::vector<Document> calibration_text(std::int64_t window, std::int64_t count);
 
 struct QualityRow {
   const Configuration* configuration;
@@ -38,16 +46,18 @@ struct QualityRow {
 };
 
 struct Quality {
-  std::vector<QualityRow> rows;  // one a configuration, in their order
+  std::vector<QualityRow> rows;  // one a configuration, in their order; the first is FP16
   std::int64_t text_bytes, recall_queries;
 };
 
-/// Runs every configuration over the same documents and adds the measurements that claims name.
+/// Runs the configurations over the same documents and adds the measurements that claims name.
+/// \param configurations  the first one is what all others are compared with; they must outlive the
+///                        result
 Quality measure_quality(const Checkpoint& checkpoint, const Evaluation& evaluation,
-                        std::uint64_t seed, const Machine& machine, Progress& progress,
-                        Measurements& measurements);
+                        std::span<const Configuration> configurations, std::uint64_t seed,
+                        const Machine& machine, Progress& progress, Measurements& measurements);
 
 /// Units of work that measure_quality reports to the progress line.
-double quality_work(const Evaluation& evaluation);
+double quality_work(const Evaluation& evaluation, std::span<const Configuration> configurations);
 
 }  // namespace qlab

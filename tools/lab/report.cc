@@ -117,19 +117,60 @@ class Report {
           "on this machine's fastest kernels, whatever --isa says: the path changes times, and "
           "predictions only by rounding");
     }
-    line(terminal_.styled(Style::kDim,
-                          fmt::format("  {:<20}{:>7}  {:<26}{:>9}{:>8}{:>8}", "config", "bits/B",
-                                      "more than FP16", "KL nats", "flips", "recall")));
+    quality_head();
     for (const QualityRow& row : r_.quality.rows) {
-      const bool reference = row.configuration->name == "fp16";
-      const std::string delta = reference
-                                    ? "-"
-                                    : fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", row.delta.value,
-                                                  row.delta.low, row.delta.high);
-      line(fmt::format("  {:<20}{:>7.4f}  {:<26}{:>9}{:>8}{:>8}", row.configuration->name,
-                       row.bits_per_byte.value, delta, reference ? "-" : number(row.kl.value),
-                       reference ? "-" : fmt::format("{:.1f} %", 100 * row.flips.value),
-                       fmt::format("{:.1f} %", 100 * row.recall.value)));
+      if (row.configuration->part == Part::kMain) quality_row(row, row.configuration->name);
+    }
+    quality_details();
+  }
+
+  void quality_head() {
+    line(terminal_.styled(Style::kDim,
+                          fmt::format("  {:<22}{:>7}  {:<26}{:>8}{:>7}{:>8}", "config", "bits/B",
+                                      "more than FP16", "KL nats", "flips", "recall")));
+  }
+
+  void quality_row(const QualityRow& row, const std::string& name) {
+    const bool reference = row.configuration->name == "fp16";
+    const std::string delta = reference ? "-"
+                                        : fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", row.delta.value,
+                                                      row.delta.low, row.delta.high);
+    line(fmt::format("  {:<22}{:>7.4f}  {:<26}{:>8}{:>7}{:>8}", name, row.bits_per_byte.value,
+                     delta, reference ? "-" : number(row.kl.value),
+                     reference ? "-" : fmt::format("{:.1f} %", 100 * row.flips.value),
+                     fmt::format("{:.1f} %", 100 * row.recall.value)));
+  }
+
+  /// Activations in INT8: where scales come from, and what mends outliers.
+  void quality_details() {
+    const auto is_detail = [](const QualityRow& row) {
+      return row.configuration->part == Part::kDetail;
+    };
+    if (std::ranges::none_of(r_.quality.rows, is_detail)) return;
+    line();
+    line("  " + terminal_.styled(Style::kBold, "INT8 in detail: where the scales come from"));
+    note(
+        "static: one scale a layer, fixed beforehand on other text (digits: on names and digits; "
+        "8_bytes: on eight bytes), by the largest magnitude or as the name says, digits and "
+        "8_bytes "
+        "by percentile 99.99. New rows: on a part of the documents");
+    detail_rows(/*outliers=*/false);
+    line("  " + terminal_.styled(Style::kBold, "INT8 in detail: with outliers planted"));
+    note(
+        "smooth: SmoothQuant with alpha 0.5 (0.25, 0.75); llm: LLM.int8(), columns from 6 on in "
+        "FP16 (codes: their weights from the INT8 codes)");
+    detail_rows(/*outliers=*/true);
+  }
+
+  /// Next to the details stand the rows of the same kind that everybody sees.
+  void detail_rows(bool outliers) {
+    quality_head();
+    for (const QualityRow& row : r_.quality.rows) {
+      const Configuration& c = *row.configuration;
+      if (!in_family(c, "int8") || c.outliers != outliers) continue;
+      std::string name = c.name;
+      if (outliers) name.erase(name.rfind("_outliers"));
+      quality_row(row, name);
     }
   }
 
@@ -172,7 +213,6 @@ class Report {
                           fmt::format("  {:<20}{:>9}{:>7}{:>8}{:>10}{:>9}{:>8}{:>6}", "config",
                                       "weights", "bits", "KV", "7B", "7B KV", "context", "batch")));
     for (const MemoryRow& row : r_.memory) {
-      if (row.configuration->outliers || row.configuration->name == "int8_tensor") continue;
       line(fmt::format(
           "  {:<20}{:>9}{:>7.3f}{:>8}{:>10}{:>9}{:>8}{:>6}", row.configuration->name,
           fmt::format("{:.2f} MiB", static_cast<double>(row.weight_bytes) / 0x1p20),
@@ -256,9 +296,8 @@ class Report {
     constexpr std::array<Style, 3> kStyles = {Style::kGreen, Style::kYellow, Style::kDim};
     const Style style = kStyles[static_cast<std::size_t>(verdict.outcome)];
     std::string found = verdict.reason;
-    const auto& measured = r_.measurements.at(claim.measure);
     if (verdict.outcome != Outcome::kNotMeasured) {
-      const auto& m = std::get<Measurement>(measured);
+      const auto& m = std::get<Measurement>(r_.measurements.at(claim.measure));
       found = with_interval(m.interval) + (m.unit.empty() ? "" : " " + m.unit);
     }
     line(fmt::format("    {} {}  {}, claimed {}",

@@ -15,13 +15,22 @@
 namespace qlab {
 namespace {
 
+/// Of rows that each name a configuration, the one of this name, or none.
+template <class Row>
+const Row* row_of(const std::vector<Row>& rows, const std::string& configuration) {
+  const auto found = std::ranges::find_if(
+      rows, [&](const Row& row) { return row.configuration->name == configuration; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
 /// The configuration that stands for a row of the table.
-std::size_t configuration_of(const PlanRow& row) {
-  for (std::size_t i = 0; i < configurations().size(); ++i) {
-    if (configurations()[i].row == row.config) return i;
+const Configuration& configuration_of(const PlanRow& row) {
+  const auto found = std::ranges::find(configurations(), row.config, &Configuration::row);
+  if (found == configurations().end()) {
+    throw std::logic_error(
+        fmt::format("the plan's row \"{}\" has no configuration that stands for it", row.config));
   }
-  throw std::logic_error(
-      fmt::format("the plan's row \"{}\" has no configuration that stands for it", row.config));
+  return *found;
 }
 
 }  // namespace
@@ -29,14 +38,14 @@ std::size_t configuration_of(const PlanRow& row) {
 std::vector<TableRow> Results::table() const {
   std::vector<TableRow> rows;
   for (const PlanRow& written : plan.rows) {
-    const std::size_t i = configuration_of(written);
-    TableRow row{&written, &quality.rows[i], &memory[i], {}};
+    const Configuration& configuration = configuration_of(written);
+    TableRow row{
+        &written, row_of(quality.rows, configuration.name), row_of(memory, configuration.name), {}};
+    if (row.quality == nullptr) continue;
     for (const SpeedRow& timed : speed.rows) {
       const bool attention = timed.operation.starts_with("decode attention");
-      const bool about_cache = configurations()[i].recipe.kv != KvFormat::kFp16;
-      if (timed.name == configurations()[i].name && attention == about_cache) {
-        row.speed.push_back(&timed);
-      }
+      const bool about_cache = configuration.recipe.kv != KvFormat::kFp16;
+      if (timed.name == configuration.name && attention == about_cache) row.speed.push_back(&timed);
     }
     rows.push_back(row);
   }
@@ -45,7 +54,19 @@ std::vector<TableRow> Results::table() const {
 
 std::vector<JudgedClaim> Results::claims() const {
   std::vector<JudgedClaim> judged;
-  for (const Claim& claim : plan.claims) judged.push_back({&claim, judge(claim, measurements)});
+  for (const Claim& claim : plan.claims) {
+    const bool left_out = !measurements.contains(claim.measure);
+    if (left_out && !circumstances.only.empty()) {
+      const Verdict verdict{Outcome::kNotMeasured,
+                            fmt::format("--only {} leaves it out", circumstances.only)};
+      judged.push_back({&claim, verdict});
+    } else if (left_out && circumstances.quick) {
+      const Verdict verdict{Outcome::kNotMeasured, "--quick leaves it out"};
+      judged.push_back({&claim, verdict});
+    } else {
+      judged.push_back({&claim, judge(claim, measurements)});
+    }
+  }
   return judged;
 }
 

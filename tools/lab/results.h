@@ -28,6 +28,7 @@ struct Circumstances {
   bool quick;
   std::uint64_t seed;
   double budget_gib;
+  std::string only;  ///< the family that the run was limited to, or nothing
 };
 
 /// One row of the written table with its numbers.
@@ -51,7 +52,9 @@ struct Results {
   std::vector<MemoryRow> memory;
   Measurements measurements;
 
+  /// Rows of the plan that this run measured.
   std::vector<TableRow> table() const;
+  /// Every claim. What a limited run left out is not measured, and says so.
   std::vector<JudgedClaim> claims() const;
 };
 

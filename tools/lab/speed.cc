@@ -76,6 +76,14 @@ std::int64_t timed_columns(LinearProblem& problem, std::int64_t M, std::int64_t 
   return std::clamp(columns, 2 * kProbe, N);
 }
 
+/// Those of a family, with FP16; all without one. Names begin with the family's.
+std::vector<Candidate> only(std::string_view family, std::vector<Candidate> candidates) {
+  std::erase_if(candidates, [&](const Candidate& c) {
+    return !c.name.starts_with("fp16") && !c.name.starts_with(family);
+  });
+  return candidates;
+}
+
 void time_attention(const SpeedPlan& plan, std::uint64_t seed, const Machine& machine,
                     Collector& collector) {
   AttentionProblem attention(plan.n_heads, plan.n_kv_heads, plan.head_dim, plan.context, seed);
@@ -142,7 +150,7 @@ void add_measurements(const Speed& speed, const std::string& first_layer,
 
 }  // namespace
 
-SpeedPlan speed_plan(bool quick) {
+SpeedPlan speed_plan(bool quick, std::string_view only) {
   const LlamaConfig big = llama2_7b();
   SpeedPlan plan{.layers = {{"attention projection", big.hidden_size, big.hidden_size}},
                  .tokens = {1, 4, 16, 256},
@@ -150,6 +158,7 @@ SpeedPlan speed_plan(bool quick) {
                  .n_kv_heads = big.n_kv_heads,
                  .head_dim = big.head_dim,
                  .context = 4096,
+                 .only = std::string(only),
                  .pace = {.min_rounds = 7, .max_rounds = 21, .seconds = 1, .cold = true},
                  .seconds = 8};
   if (!quick) {
@@ -157,6 +166,7 @@ SpeedPlan speed_plan(bool quick) {
     plan.pace = {.min_rounds = 21, .max_rounds = 63, .seconds = 4, .cold = true};
     plan.seconds = 45;
   }
+  if (only == "kv") plan.layers.clear();
   return plan;
 }
 
@@ -176,15 +186,18 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
       const std::int64_t columns = timed_columns(problem, M, N, machine);
       Pace pace = plan.pace;
       pace.cold = pace.cold && M <= kColdUpTo;
-      const auto candidates = problem.candidates(M, columns, /*fallback=*/M == 1, machine);
+      const auto candidates =
+          only(plan.only, problem.candidates(M, columns, /*fallback=*/M == 1, machine));
       const std::string part = columns < N ? fmt::format("{} of ", columns) : "";
       collector.add(fmt::format("{} {}{}×{}, M = {}", name, part, N, K, M), candidates,
                     interleaved(candidates, pace, seed, flush_caches));
       done += share;
     }
   }
-  progress.show(done, "speed of decode attention");
-  time_attention(plan, seed, machine, collector);
+  if (plan.only.empty() || plan.only == "kv") {
+    progress.show(done, "speed of decode attention");
+    time_attention(plan, seed, machine, collector);
+  }
 
   // The machine may have been slower when it was asked first: the better reading is the ceiling.
   speed.read_bytes_per_second =
@@ -193,7 +206,7 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
       std::max(speed.fma_flops_per_second, fma_flops_per_second(machine.threads));
   shares(speed);
   level_noise(speed);
-  add_measurements(speed, plan.layers[0].name, measurements);
+  add_measurements(speed, plan.layers.empty() ? "none" : plan.layers[0].name, measurements);
   return speed;
 }
 

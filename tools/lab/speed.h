@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/contract.h"
@@ -44,13 +45,14 @@ struct SpeedPlan {
   std::vector<Layer> layers;         ///< claims are about the first
   std::vector<std::int64_t> tokens;  ///< M of each call, rising
   std::int64_t n_heads, n_kv_heads, head_dim, context;
+  std::string only;  ///< a family: only its formats beside FP16; empty: all
   Pace pace;       ///< cold only up to M = 16: more rows read weights that the cache may well hold
   double seconds;  ///< that all of it takes, about: its share of the progress line
 };
 
 /// The layers of a 7B model at M = 1, 4, 16 and 256, and its attention over 4096 tokens; `quick`:
-/// one layer and fewer rounds.
-SpeedPlan speed_plan(bool quick);
+/// one layer and fewer rounds. `only`: a family, as in choose_configurations.
+SpeedPlan speed_plan(bool quick, std::string_view only = "");
 
 /// Times every operation and adds the measurements that claims name. `done` is where the progress
 /// line stands, `unit` what a second of work counts on it.

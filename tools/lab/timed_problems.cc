@@ -11,7 +11,9 @@
 #include <stdexcept>
 
 #include "01_fp16_baseline/fp16_gemm.h"
+#include "02_int8_calibration/llm_int8.h"
 #include "02_int8_calibration/quantize_rows.h"
+#include "02_int8_calibration/quantize_static.h"
 #include "02_int8_calibration/w8a8_gemm.h"
 #include "03_int4_weight_only/w4a16_gemm.h"
 #include "04_kv_cache/attention_decode.h"
@@ -23,6 +25,10 @@ namespace {
 constexpr std::int64_t kMaxM = 256;
 constexpr std::int64_t kGroupSize = 128;
 constexpr std::int64_t kCheckedColumns = 4;
+// Of 4096 columns a thousandth, as large models have (Dettmers et al., "LLM.int8()", 2022, section 4).
+constexpr std::int64_t kOutlierColumns = 4;
+constexpr float kOutlierSize = 64;
+constexpr float kOutliersFrom = 6;
 
 Matrix<float> random_matrix(std::int64_t rows, std::int64_t cols, double size, Random& random) {
   Matrix<float> matrix(rows, cols);
@@ -38,6 +44,16 @@ Matrix<half_t> to_half(const Matrix<float>& from) {
     to.data()[i] = from_float<half_t>(from.data()[i]);
   }
   return to;
+}
+
+/// x with kOutlierColumns of its columns, spread evenly, at kOutlierSize.
+Matrix<float> with_outliers(const Matrix<float>& x) {
+  Matrix<float> planted = x;
+  for (std::int64_t i = 0; i < std::min(kOutlierColumns, x.cols()); ++i) {
+    const std::int64_t k = i * x.cols() / kOutlierColumns;
+    for (std::int64_t m = 0; m < x.rows(); ++m) planted(m, k) = kOutlierSize;
+  }
+  return planted;
 }
 
 /// The first outputs of row 0 lie within `allowed` of what the oracle says.
@@ -59,6 +75,7 @@ void check_outputs(const std::string& name, const Matrix<float>& y, const Matrix
 struct LinearProblem::Operands {
   Operands(std::int64_t N, std::int64_t K, Random& random, const Machine& machine)
       : x(random_matrix(kMaxM, K, 1, random)),
+        x_outliers(with_outliers(x)),
         x_half(to_half(x)),
         x_codes(kMaxM, K),
         x_scale(1, kMaxM),
@@ -91,7 +108,7 @@ struct LinearProblem::Operands {
     return {x_codes.view().rows_from(0, M), x_scale.data()};
   }
 
-  Matrix<float> x;              // [kMaxM, K]
+  Matrix<float> x, x_outliers;  // [kMaxM, K]
   Matrix<half_t> x_half;        // [kMaxM, K]
   Matrix<std::int8_t> x_codes;  // [kMaxM, K]
   Matrix<float> x_scale;        // [1, kMaxM]
@@ -132,20 +149,45 @@ std::vector<Candidate> LinearProblem::candidates(std::int64_t M, std::int64_t co
                   abs_sum.view());
     check_outputs("fp16", o.y, value, scaled(std::move(abs_sum), sums_and_products));
   };
-  const auto run_int8 = [&o, M, columns, y, machine] {
+  const auto run_int8 = [&o, M, columns, y](const Machine& on) {
     quantize_rows(o.x.view().rows_from(0, M), Granularity::kPerRow,
-                  o.x_codes.view().rows_from(0, M), o.x_scale.data(), machine);
+                  o.x_codes.view().rows_from(0, M), o.x_scale.data(), on);
+    w8a8_gemm(o.int8_input(M), o.int8_weights(columns), y, on);
+  };
+  const auto run_static = [&o, M, columns, y, machine] {
+    const float scale = int8_scale(1);  // x is uniform up to 1
+    quantize_static(o.x.view().rows_from(0, M), scale, o.x_codes.view().rows_from(0, M), machine);
+    std::fill_n(o.x_scale.data(), M, scale);
     w8a8_gemm(o.int8_input(M), o.int8_weights(columns), y, machine);
   };
-  const auto check_int8 = [&o, run_int8] {
-    run_int8();
+  const auto check_codes = [&o](const std::string& name) {  // of what ran last
     Matrix<double> value(1, kCheckedColumns);
     w8a8_gemm_ref(o.int8_input(1), o.int8_weights(kCheckedColumns), value.view());
     Matrix<double> allowed(1, kCheckedColumns);
     for (std::int64_t i = 0; i < kCheckedColumns; ++i) {
       allowed(0, i) = 4 * 0x1p-24 * std::abs(value(0, i));
     }
-    check_outputs("int8", o.y, value, allowed);
+    check_outputs(name, o.y, value, allowed);
+  };
+  const auto run_llm = [&o, M, columns, y, machine] {
+    llm_int8_gemm(o.x_outliers.view().rows_from(0, M),
+                  {o.int8_weights(columns), o.w_half.view().rows_from(0, columns)}, kOutliersFrom,
+                  y, machine);
+  };
+  const auto check_llm = [&o, run_llm, sums_and_products, scaled] {
+    run_llm();
+    const LlmInt8Weights weights{o.int8_weights(kCheckedColumns),
+                                 o.w_half.view().rows_from(0, kCheckedColumns)};
+    const MatrixView<const float> x = o.x_outliers.view().rows_from(0, 1);
+    Matrix<double> value(1, kCheckedColumns);
+    llm_int8_gemm_ref(x, weights, kOutliersFrom, value.view());
+    // Both parts round less than one dot product of all K would.
+    Matrix<double> whole(1, kCheckedColumns);
+    Matrix<double> abs_sum(1, kCheckedColumns);
+    Matrix<float> row(1, x.cols());
+    std::copy_n(x.row(0), x.cols(), row.data());
+    fp16_gemm_ref(to_half(row).view(), weights.fp16, whole.view(), abs_sum.view());
+    check_outputs("int8_llm", o.y, value, scaled(std::move(abs_sum), sums_and_products));
   };
   const auto run_int4 = [&o, M, columns, y](const Machine& on) {
     w4a16_gemm(o.half_input(M), o.int4_weights(columns), y, on);
@@ -162,15 +204,31 @@ std::vector<Candidate> LinearProblem::candidates(std::int64_t M, std::int64_t co
   const Isa int8_path = best_rung(kW8A8GemmRungs, machine.isa).needs;
   const Isa int4_path = best_rung(kW4A16GemmRungs, machine.isa).needs;
   const Cost fp16_cost = fp16_gemm_cost(M, columns, K);
+  const Cost int8_cost = w8a8_gemm_cost(M, columns, K);
   const Cost int4_cost = w4a16_gemm_cost(M, columns, K, kGroupSize);
   std::vector<Candidate> all = {
       {"fp16", fp16_path, fp16_cost, run_fp16, check_fp16},
       {"fp16 again", fp16_path, fp16_cost, run_fp16, check_fp16},
-      {"int8", int8_path, w8a8_gemm_cost(M, columns, K), run_int8, check_int8},
+      {"int8", int8_path, int8_cost, [=] { run_int8(machine); },
+       [=] {
+         run_int8(machine);
+         check_codes("int8");
+       }},
+      {"int8_static", int8_path, int8_cost, run_static,
+       [=] {
+         run_static();
+         check_codes("int8_static");
+       }},
+      {"int8_llm", int8_path, int8_cost, run_llm, check_llm},
       {"int4_g128", int4_path, int4_cost, [=] { run_int4(machine); }, [=] { check_int4(machine); }},
   };
   if (fallback) {
     const Machine scalar{machine.threads, Isa::kScalar};
+    all.push_back({"int8 on scalar", Isa::kScalar, int8_cost, [=] { run_int8(scalar); },
+                   [=] {
+                     run_int8(scalar);
+                     check_codes("int8 on scalar");
+                   }});
     all.push_back({"int4_g128 on scalar", Isa::kScalar, int4_cost, [=] { run_int4(scalar); },
                    [=] { check_int4(scalar); }});
   }

@@ -19,8 +19,9 @@ class LinearProblem {
   LinearProblem(std::int64_t N, std::int64_t K, std::uint64_t seed, const Machine& machine);
   ~LinearProblem();
 
-  /// FP16 twice (the second one tells how much a kernel differs from itself), INT8 with its
-  /// activations quantized inside the call, INT4; with `fallback`, INT4 on the portable path too.
+  /// FP16 twice (the second one tells how much a kernel differs from itself); INT8 with its
+  /// activations quantized inside the call, by scales found there, by one that is fixed, and as
+  /// LLM.int8() with four outlier columns; INT4; with `fallback`, INT8 and INT4 on the portable path too.
   /// `columns` of the N output channels are computed. The problem must outlive the candidates.
   std::vector<Candidate> candidates(std::int64_t M, std::int64_t columns, bool fallback,
                                     const Machine& machine);
