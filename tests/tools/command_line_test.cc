@@ -66,6 +66,12 @@ TEST(CommandLine, RefusesValuesOutOfRange) {
   expect_refused({"compare", "--budget", "0"}, "--budget");
   expect_refused({"compare", "--budget", "nan"}, "--budget");
   expect_refused({"compare", "--budget", "inf"}, "--budget");
+  expect_refused({"compare", "--only", "int7"}, "int7");
+  expect_refused({"calibrate", "t.json", "--percentile", "0"}, "up to 100");
+  expect_refused({"calibrate", "t.json", "--percentile", "100.5"}, "up to 100");
+  expect_refused({"calibrate", "t.json", "--calibrator", "best"}, "best");
+  expect_refused({"calibrate", "t.json", "--bytes", "0"}, "--bytes");
+  expect_refused({"calibrate"}, "file");
 }
 
 TEST(CommandLine, RefusesAnOptionWithoutItsValue) {
@@ -107,6 +113,35 @@ TEST(CommandLine, RefusesAResultFileThatCannotBeWritten) {
   expect_refused({"compare", "--quick", "--json", below_nothing}, below_nothing.string());
   expect_refused({"compare", "--quick", "--json", folder.path()}, folder.path().string());
   EXPECT_TRUE(fs::is_empty(folder.path()));
+}
+
+TEST(CommandLine, CalibratesIntoAFileThatItDoesNotReplaceUnasked) {
+  const TemporaryFolder folder;
+  const std::string file = folder.path() / "scales.json";
+  const Finished run = lab({"calibrate", file, "--calibrator", "absmax", "--bytes", "8"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("model.layers.5.mlp.down_proj"));
+  const auto json = nlohmann::json::parse(std::ifstream(file));
+  EXPECT_EQ(json["thresholds"].size(), 24U);
+  expect_refused({"calibrate", file}, "is there already");
+  EXPECT_EQ(nlohmann::json::parse(std::ifstream(file)), json);
+  EXPECT_EQ(lab({"calibrate", file, "--force", "--bytes", "8"}).code, 0);
+}
+
+TEST(CommandLine, NamesWhatIsWrongWithACalibration) {
+  const TemporaryFolder folder;
+  expect_refused({"compare", "--calibration", folder.path() / "no.json"}, "does not exist");
+  fs::create_directory(folder.path() / "empty");
+  fs::create_directory(folder.path() / "short");
+  expect_refused({"calibrate", folder.path() / "t.json", "--text", folder.path() / "empty"},
+                 "holds no *.txt file");
+  folder.write("short/a.txt", "only a few bytes");
+  expect_refused({"calibrate", folder.path() / "t.json", "--text", folder.path() / "short"},
+                 "shorter windows");
+  folder.write("t.json", R"({"schema": "quantization-lab.thresholds", "schema_version": 1,
+                             "thresholds": {"transformer.h.0.attn": 1}})");
+  expect_refused({"compare", "--calibration", folder.path() / "t.json"},
+                 "model.layers.0.self_attn.qkv_proj; it is of another model");
 }
 
 TEST(CommandLine, LeavesNoResultFileWhenTheModelIsBad) {

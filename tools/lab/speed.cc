@@ -33,6 +33,7 @@ class Collector {
   void add(const std::string& operation, const std::vector<Candidate>& candidates,
            const Times& times) {
     const Interval again = time_ratio(times[1], times[0], seed_);
+    const auto int8 = std::ranges::find(candidates, "int8", &Candidate::name);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       if (i == 1) continue;
       const Candidate& candidate = candidates[i];
@@ -43,10 +44,15 @@ class Collector {
                              .cost = candidate.cost,
                              .seconds = seconds,
                              .to_fp16 = time_ratio(times[i], times[0], seed_),
+                             .to_int8 = std::nullopt,
                              .noise = 2 * std::abs(again.value - 1),
                              .read_bandwidth_share = 0,
                              .fma_peak_share = 0,
                              .rounds = std::ssize(times[i])});
+      if (candidate.name.starts_with("int8_")) {
+        const auto& plain = times[static_cast<std::size_t>(int8 - candidates.begin())];
+        speed_.rows.back().to_int8 = time_ratio(times[i], plain, seed_);
+      }
     }
   }
 
@@ -127,6 +133,10 @@ void add_measurements(const Speed& speed, const std::string& first_layer,
     const std::string m = row.operation.substr(row.operation.rfind("M = ") + 4);
     measurements[fmt::format("time({}, M={}) / time(fp16, M={})", row.name, m, m)] =
         Measurement{row.to_fp16, kMargin, row.noise};
+    if (row.to_int8) {
+      measurements[fmt::format("time({}, M={}) / time(int8, M={})", row.name, m, m)] =
+          Measurement{*row.to_int8, kMargin, row.noise};
+    }
     const Interval of_read =
         per_time(row, static_cast<double>(row.cost.bytes) / speed.read_bytes_per_second);
     const Interval of_fma =

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,10 +25,11 @@ struct SpeedRow {
   Isa path;
   Cost cost;
   Interval seconds;
-  Interval to_fp16;             ///< time / FP16's time, round by round
-  double noise;                 ///< twice what FP16 differed from itself, relative
-  double read_bandwidth_share;  ///< bytes a second / read bandwidth of this run
-  double fma_peak_share;        ///< operations a second / FMA peak of this run
+  Interval to_fp16;                 ///< time / FP16's time, round by round
+  std::optional<Interval> to_int8;  ///< time / that of plain INT8, for its other forms
+  double noise;                     ///< twice what FP16 differed from itself, relative
+  double read_bandwidth_share;      ///< bytes a second / read bandwidth of this run
+  double fma_peak_share;            ///< operations a second / FMA peak of this run
   std::int64_t rounds;
 };
 
