@@ -101,10 +101,9 @@ inline simt::Buffer<std::int8_t> on_device(const Matrix<std::int8_t>& m, std::in
 }
 
 inline simt::Buffer<float> on_device(std::vector<float> scales, Behind behind, const char* name) {
+  // No NaN here: what is computed with it and written outside of Y would look like Y's poison.
   constexpr std::size_t kMargin = 256;
-  if (behind == Behind::kNan) {
-    scales.resize(scales.size() + kMargin, std::numeric_limits<float>::quiet_NaN());
-  }
+  if (behind == Behind::kNan) scales.resize(scales.size() + kMargin, 1e30F);
   return simt::Buffer<float>(scales, name);
 }
 
@@ -112,14 +111,18 @@ inline simt::Buffer<float> on_device(std::vector<float> scales, Behind behind, c
 using Int8Gemm = void (*)(const std::int8_t* X, const float* x_scale, const std::int8_t* W,
                           const float* w_scale, float* Y, int M, int N, int K, int stride);
 
-inline Matrix<float> run(Int8Gemm gemm, const Int8Product& p, Behind behind) {
+inline void run_into(float* y, Int8Gemm gemm, const Int8Product& p, Behind behind) {
   const simt::Buffer<std::int8_t> x = on_device(p.x, p.stride, behind, "X"),
                                   w = on_device(p.w, p.stride, behind, "W");
   const simt::Buffer<float> x_scale = on_device(p.x_scale, behind, "x_scale"),
                             w_scale = on_device(p.w_scale, behind, "w_scale");
-  DeviceOutput y(p.shape.M, p.shape.N);
-  gemm(x.data(), x_scale.data(), w.data(), w_scale.data(), y.data(), static_cast<int>(p.shape.M),
+  gemm(x.data(), x_scale.data(), w.data(), w_scale.data(), y, static_cast<int>(p.shape.M),
        static_cast<int>(p.shape.N), static_cast<int>(p.shape.K), static_cast<int>(p.stride));
+}
+
+inline Matrix<float> run(Int8Gemm gemm, const Int8Product& p, Behind behind) {
+  DeviceOutput y(p.shape.M, p.shape.N);
+  run_into(y.data(), gemm, p, behind);
   return y.fetch(p.name);
 }
 
@@ -139,6 +142,28 @@ inline void check(Int8Gemm gemm, const Int8Product& p, Behind behind = Behind::k
   const Matrix<float> got = run(gemm, p, behind);
   judge({.name = p.name}, got.view(), value.view(),
         p.exact ? exactly() : relative(value.view(), 4 * 0x1p-24));
+}
+
+/// Computes the product in the middle of a sheet of -1 and judges the rows above and below it: what is
+/// stored there is told like a wrong value, and compared with that of known mistakes.
+inline void check_around(Int8Gemm gemm, const Int8Product& p) {
+  constexpr std::int64_t kRows = 4;
+  const std::int64_t M = p.shape.M, N = p.shape.N;
+  simt::Buffer<float> sheet(
+      std::vector<float>(static_cast<std::size_t>((M + 2 * kRows) * N), -1.0F), "the output");
+  run_into(sheet.data() + kRows * N, gemm, p, Behind::kNan);
+  const std::vector<float> all = sheet.to_host();
+  Matrix<float> around(2 * kRows, N);
+  std::copy_n(all.begin(), kRows * N, around.data());
+  std::copy_n(all.end() - kRows * N, kRows * N, around.data() + kRows * N);
+  Matrix<double> expected(2 * kRows, N);
+  std::fill_n(expected.data(), 2 * kRows * N, -1.0);
+  const auto place = [M](std::int64_t row, std::int64_t n) {
+    const std::int64_t m = row < kRows ? row - kRows : M + row - kRows;
+    return "row " + std::to_string(m) + ", column " + std::to_string(n) +
+           ", but Y has the rows 0 to " + std::to_string(M - 1) + ", and around it lies -1";
+  };
+  judge({.name = p.name, .place = place}, around.view(), expected.view(), exactly());
 }
 
 /// A product of three of K, worked out by hand; K is 3, or more and filled up with zeros.

@@ -97,6 +97,7 @@ TEST_F(W8A8GemmDp4a, ComputesEveryTokenAndChannelAndNothingElse) {
       p.w(n, 4) = static_cast<std::int8_t>(n);
     }
     check(kDp4a, p);
+    check_around(kDp4a, p);
     if (HasFailure()) return;
   }
 }
