@@ -179,11 +179,13 @@ function(lab_cuda_bench module stem)
   list(TRANSFORM ARGN PREPEND solutions/${module}/ OUTPUT_VARIABLE solutions)
   list(TRANSFORM solutions APPEND .cu)
   lab_cuda_on_gpu(${stem} tests/${module}/${stem}.cu ${solutions})
+  target_compile_options(${stem} PRIVATE  # 554: MatrixView<const T> converts to itself
+    "$<$<COMPILE_LANGUAGE:CUDA>:-diag-suppress=554>")
   set_target_properties(${stem} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${LAB_EXERCISE_BUILD}/exercises)
   find_package(CUDAToolkit QUIET)
   if(TARGET CUDA::cublas)  # to compare with; the lab itself does not need it
-    target_link_libraries(${stem} PRIVATE CUDA::cublas)
+    target_link_libraries(${stem} PRIVATE CUDA::cublas CUDA::cublasLt)
     target_compile_definitions(${stem} PRIVATE QLAB_CUBLAS)
   endif()
 endfunction()
