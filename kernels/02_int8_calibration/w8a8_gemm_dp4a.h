@@ -2,8 +2,8 @@
 /// \file
 /// w8a8_gemm_dp4a: INT8 weights times INT8 activations on the GPU, four products an instruction.
 ///
-/// Bottleneck   M = 1: reading the weights; from about 16 tokens on: four lines of instructions to a
-///              dp4a, and W from the L2 cache once for every four tokens
+/// Bottleneck   M = 1: reading the weights; many tokens: a load of X for every dp4a, and W from the L2
+///              cache once for every four tokens
 /// Bytes moved  read N·K (W) + 4·N (its scales) + M·K (X) + 4·M, written 4·M·N (Y)
 /// FLOPs        2·M·N·K integer operations
 /// Teaches      dp4a takes four consecutive k in a word, so both operands lie with K contiguous; a row

@@ -8,8 +8,7 @@
 namespace qlab::exercise {
 namespace {
 
-constexpr int kWarps = 4;   // rows of W that a block works on
-constexpr int kTokens = 4;  // rows of X that share one read of W
+constexpr int kWarps = 4;  // rows of W that a block works on
 constexpr int kLanes = 32;
 constexpr int kCodes = 4;  // in a word of 32 bits
 constexpr unsigned kAllLanes = 0xFFFF'FFFF;
@@ -29,6 +28,8 @@ __device__ int last_word_mask(int K) {
   return mask;
 }
 
+/// kTokens rows of X share one read of W: 4, or 1 for decode, which has no more.
+template <int kTokens>
 __global__ void __launch_bounds__(kWarps* kLanes)
     w8a8_gemm_dp4a_kernel(Words X,                            // [M, pitch]
                           const float* __restrict__ x_scale,  // [M]
@@ -49,10 +50,10 @@ __global__ void __launch_bounds__(kWarps* kLanes)
   const std::size_t row = static_cast<std::size_t>(n) * pitch;
   int sum[kTokens] = {};
   // TODO [w8a8_gemm_dp4a_sum] Sum this lane's share of the rows
-  // Add to sum[i], for each token m0 + i that exists, every 32nd word of row n of W times the same
-  // word of the token. Word p of the row of W is W[row + p], that of token m is X[m * pitch + p], with
-  // m as std::size_t. __dp4a(a, b, c) is c plus the products of four pairs of codes. `mask` is that
-  // of word words - 1.
+  // Add to sum[i], for each token m0 + i, every 32nd word of row n of W times the same word of the
+  // token. Word p of the row of W is W[row + p], that of token m is X[m * pitch + p], with m as
+  // std::size_t. Where the token does not exist, take the last one: its sum will not be stored.
+  // __dp4a(a, b, c) is c plus the products of four pairs of codes. `mask` is that of word words - 1.
   todo("w8a8_gemm_dp4a_sum");
 
   // Store:   32 partial sums → one, by shuffles; one lane scales and writes it.
@@ -73,12 +74,13 @@ void w8a8_gemm_dp4a(const std::int8_t* X, const float* x_scale, const std::int8_
   QLAB_CHECK(stride >= K && stride % kCodes == 0, "w8a8_gemm_dp4a: stride is ", stride,
              ", expected a multiple of 4 from K = ", K,
              " on, since rows are read in words; pad the rows");
+  const int tokens = M == 1 ? 1 : 4;
   const dim3 grid(static_cast<unsigned>((N + kWarps - 1) / kWarps),
-                  static_cast<unsigned>((M + kTokens - 1) / kTokens));
-  simt::launch(grid, kWarps * kLanes, 0, w8a8_gemm_dp4a_kernel,
-               simt::trace("X", reinterpret_cast<const int*>(X)), x_scale,
-               simt::trace("W", reinterpret_cast<const int*>(W)), w_scale, Y, M, N, K,
-               stride / kCodes);
+                  static_cast<unsigned>((M + tokens - 1) / tokens));
+  simt::launch(
+      grid, kWarps * kLanes, 0, tokens == 1 ? w8a8_gemm_dp4a_kernel<1> : w8a8_gemm_dp4a_kernel<4>,
+      simt::trace("X", reinterpret_cast<const int*>(X)), x_scale,
+      simt::trace("W", reinterpret_cast<const int*>(W)), w_scale, Y, M, N, K, stride / kCodes);
 }
 
 }  // namespace qlab::exercise

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// w8a8_gemm_dp4a: a warp walks along a row of W in words of four codes, for four tokens at a time.
+/// w8a8_gemm_dp4a: a warp walks along a row of W in words of four codes, for up to four tokens.
 ///
 /// Bottleneck   M = 1: memory; more tokens: instructions, and W from the L2 cache every four tokens
 /// Teaches      four multiply-adds an instruction; one masked operand is enough; scales at the end
@@ -12,8 +12,7 @@
 namespace qlab::exercise {
 namespace {
 
-constexpr int kWarps = 4;   // rows of W that a block works on
-constexpr int kTokens = 4;  // rows of X that share one read of W
+constexpr int kWarps = 4;  // rows of W that a block works on
 constexpr int kLanes = 32;
 constexpr int kCodes = 4;  // in a word of 32 bits
 constexpr unsigned kAllLanes = 0xFFFF'FFFF;
@@ -38,6 +37,8 @@ __device__ int last_word_mask(int K) {
   return mask;
 }
 
+/// kTokens rows of X share one read of W: 4, or 1 for decode, which has no more.
+template <int kTokens>
 __global__ void __launch_bounds__(kWarps* kLanes)
     w8a8_gemm_dp4a_kernel(Words X,                            // [M, pitch]
                           const float* __restrict__ x_scale,  // [M]
@@ -58,20 +59,23 @@ __global__ void __launch_bounds__(kWarps* kLanes)
   const std::size_t row = static_cast<std::size_t>(n) * pitch;
   int sum[kTokens] = {};
   // BEGIN SOLUTION [w8a8_gemm_dp4a_sum] Sum this lane's share of the rows
-  // Add to sum[i], for each token m0 + i that exists, every 32nd word of row n of W times the same
-  // word of the token. Word p of the row of W is W[row + p], that of token m is X[m * pitch + p], with
-  // m as std::size_t. __dp4a(a, b, c) is c plus the products of four pairs of codes. `mask` is that
-  // of word words - 1.
+  // Add to sum[i], for each token m0 + i, every 32nd word of row n of W times the same word of the
+  // token. Word p of the row of W is W[row + p], that of token m is X[m * pitch + p], with m as
+  // std::size_t. Where the token does not exist, take the last one: its sum will not be stored.
+  // __dp4a(a, b, c) is c plus the products of four pairs of codes. `mask` is that of word words - 1.
 
+  // A branch around a load would make each wait for the one before it; without one, the loads of
+  // several steps are under way at once, which is what memory needs.
+  std::size_t token[kTokens];  // where its row begins
+  for (int i = 0; i < kTokens; ++i) {
+    token[i] = static_cast<std::size_t>(m0 + i < M ? m0 + i : M - 1) * pitch;
+  }
   // Zeros in one operand are enough: 0 times a byte that is not the row's adds nothing, whatever the
   // byte. (Of floats both would be cleared, since 0 · NaN is NaN.) The word of W serves all tokens.
   for (int p = lane; p < words; p += kLanes) {
     int weight = W[row + p];
     if (p == words - 1) weight &= mask;
-    for (int i = 0; i < kTokens; ++i) {
-      const std::size_t m = static_cast<std::size_t>(m0) + i;
-      if (m < static_cast<std::size_t>(M)) sum[i] = __dp4a(X[m * pitch + p], weight, sum[i]);
-    }
+    for (int i = 0; i < kTokens; ++i) sum[i] = __dp4a(X[token[i] + p], weight, sum[i]);
   }
   // END SOLUTION [w8a8_gemm_dp4a_sum]
 
@@ -104,12 +108,13 @@ void w8a8_gemm_dp4a(const std::int8_t* X, const float* x_scale, const std::int8_
   QLAB_CHECK(stride >= K && stride % kCodes == 0, "w8a8_gemm_dp4a: stride is ", stride,
              ", expected a multiple of 4 from K = ", K,
              " on, since rows are read in words; pad the rows");
+  const int tokens = M == 1 ? 1 : 4;
   const dim3 grid(static_cast<unsigned>((N + kWarps - 1) / kWarps),
-                  static_cast<unsigned>((M + kTokens - 1) / kTokens));
-  simt::launch(grid, kWarps * kLanes, 0, w8a8_gemm_dp4a_kernel,
-               simt::trace("X", reinterpret_cast<const int*>(X)), x_scale,
-               simt::trace("W", reinterpret_cast<const int*>(W)), w_scale, Y, M, N, K,
-               stride / kCodes);
+                  static_cast<unsigned>((M + tokens - 1) / tokens));
+  simt::launch(
+      grid, kWarps * kLanes, 0, tokens == 1 ? w8a8_gemm_dp4a_kernel<1> : w8a8_gemm_dp4a_kernel<4>,
+      simt::trace("X", reinterpret_cast<const int*>(X)), x_scale,
+      simt::trace("W", reinterpret_cast<const int*>(W)), w_scale, Y, M, N, K, stride / kCodes);
 }
 
 }  // namespace qlab::exercise
