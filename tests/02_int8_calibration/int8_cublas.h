@@ -65,17 +65,19 @@ class Int8Cublas {
     if (status == CUBLAS_STATUS_NOT_SUPPORTED || count == 0) return false;
     check(status, "cuBLASLt heuristic");
     double best = 0;
-    int fastest = 0;
+    cublasLtMatmulAlgo_t fastest{};
     for (int i = 0; i < count; ++i) {
-      algorithm_ = proposals[static_cast<std::size_t>(i)].algo;
+      const cublasLtMatmulHeuristicResult_t& proposal = proposals[static_cast<std::size_t>(i)];
+      if (proposal.state != CUBLAS_STATUS_SUCCESS) continue;
+      algorithm_ = proposal.algo;
       const double seconds = time([this] { run(); });
-      if (i == 0 || seconds < best) {
+      if (best == 0 || seconds < best) {
         best = seconds;
-        fastest = i;
+        fastest = algorithm_;
       }
     }
-    algorithm_ = proposals[static_cast<std::size_t>(fastest)].algo;
-    return true;
+    algorithm_ = fastest;
+    return best > 0;
   }
 
   /// Launches and waits, as the exercises do.

@@ -142,7 +142,11 @@ inline void print_json(const char* bench, const Gpu& gpu, const std::vector<GpuR
     for (const GpuRatio& ratio : ratios) {
       const double value = ratio.of(r);
       std::printf(", \"%s\": ", ratio.name.c_str());
-      value == 0 ? std::printf("null") : std::printf("%.4f", value);
+      if (value == 0) {
+        std::printf("null");
+      } else {
+        std::printf("%.4f", value);
+      }
     }
     std::printf("}");
   }
