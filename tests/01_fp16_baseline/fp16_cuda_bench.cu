@@ -4,9 +4,7 @@
 /// in the same run and, where it was found, cuBLAS. The table goes to stderr, JSON to stdout:
 ///
 ///     build/cuda/exercises/fp16_cuda_bench > plan/measured/<machine>.json
-#include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,89 +14,13 @@
 #include "01_fp16_baseline/fp16_gemv.h"
 #include "common/random.h"
 #include "simt/simt.h"
+#include "support/cuda_bench.h"
 #if defined(QLAB_CUBLAS)
 #include <cublas_v2.h>
 #endif
 
 namespace qlab::test {
 namespace {
-
-using simt::check;
-
-/// Writes more than the L2 cache holds. What follows in the stream starts cold; it also starts
-/// without waiting for its launch, since the host is ahead by then.
-class Flush {
- public:
-  explicit Flush(std::size_t l2_bytes) : buffer_(2 * l2_bytes + (std::size_t{64} << 20)) {}
-  void operator()() { check(cudaMemsetAsync(buffer_.data(), 0x5A, buffer_.size()), "flush"); }
-
- private:
-  simt::Buffer<unsigned char> buffer_;
-};
-
-struct Seconds {
-  double median, low, high;  ///< low and high: quartiles
-};
-
-/// Of one call, which launches and waits, in a cold L2; by events. About half a second in all.
-Seconds time_calls(Flush& flush, const std::function<void()>& call) {
-  cudaEvent_t start, stop;
-  check(cudaEventCreate(&start), "event");
-  check(cudaEventCreate(&stop), "event");
-  std::vector<double> seconds;
-  double total = 0;
-  for (int i = -3; i < 200 && (i < 20 || total < 0.5); ++i) {
-    flush();
-    check(cudaEventRecord(start), "event");
-    call();
-    check(cudaEventRecord(stop), "event");
-    check(cudaEventSynchronize(stop), "event");
-    float milliseconds = 0;
-    check(cudaEventElapsedTime(&milliseconds, start, stop), "event");
-    if (i < 0) continue;  // warming up
-    seconds.push_back(1e-3 * milliseconds);
-    total += seconds.back();
-  }
-  check(cudaEventDestroy(start), "event");
-  check(cudaEventDestroy(stop), "event");
-  std::sort(seconds.begin(), seconds.end());
-  const std::size_t n = seconds.size();
-  return {seconds[n / 2], seconds[n / 4], seconds[3 * n / 4]};
-}
-
-__global__ void read_all(const uint4* in, std::size_t n, unsigned* out) {
-  unsigned seen = 0;
-  const std::size_t step = std::size_t{gridDim.x} * blockDim.x;
-#pragma unroll 8
-  for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += step) {
-    const uint4 v = in[i];
-    seen |= v.x | v.y | v.z | v.w;
-  }
-  if (seen == 1) *out = seen;  // never: the buffer is even, but the compiler cannot know
-}
-__global__ void nothing() {}
-
-struct Machine {
-  cudaDeviceProp properties{};
-  double launch_seconds = 0;  ///< of a kernel that does nothing
-  double read_bytes_per_second = 0;
-};
-
-Machine measure_machine(Flush& flush) {
-  Machine m;
-  check(cudaGetDeviceProperties(&m.properties, 0), "device");
-  m.launch_seconds = time_calls(flush, [] { simt::launch(1, 32, 0, nothing); }).median;
-  const std::size_t words = std::size_t{1} << 26;  // 1 GiB
-  simt::Buffer<uint4> in(words);
-  simt::Buffer<unsigned> out(1);
-  check(cudaMemset(in.data(), 0x22, words * sizeof(uint4)), "fill");
-  const unsigned blocks = static_cast<unsigned>(m.properties.multiProcessorCount) * 8;
-  const Seconds s = time_calls(
-      flush, [&] { simt::launch(blocks, 256, 0, read_all, in.data(), words, out.data()); });
-  m.read_bytes_per_second =
-      static_cast<double>(words * sizeof(uint4)) / (s.median - m.launch_seconds);
-  return m;
-}
 
 struct Problem {
   int M, N, K;
@@ -121,14 +43,6 @@ struct Problem {
   }
 };
 
-struct Row {
-  std::string operation, path;
-  int M, N, K;
-  Cost cost;
-  Seconds seconds;
-  double net_seconds;  ///< without the launch
-};
-
 #if defined(QLAB_CUBLAS)
 /// Row-major Y = X · Wᵀ is column-major Yᵀ = W · Xᵀ.
 void cublas_gemm(cublasHandle_t handle, Problem& p) {
@@ -144,12 +58,12 @@ void cublas_gemm(cublasHandle_t handle, Problem& p) {
 
 class Bench {
  public:
-  Bench(Flush& flush, const Machine& machine) : flush_(flush), machine_(machine) {
+  Bench(Flush& flush, const Gpu& gpu) : flush_(flush), gpu_(gpu) {
 #if defined(QLAB_CUBLAS)
     if (cublasCreate(&handle_) != CUBLAS_STATUS_SUCCESS) throw simt::Error("cuBLAS cannot start");
 #endif
-    std::fprintf(stderr, "%s: reads %.0f GB/s, a launch takes %.1f us\n\n", machine.properties.name,
-                 1e-9 * machine.read_bytes_per_second, 1e6 * machine.launch_seconds);
+    std::fprintf(stderr, "%s: reads %.0f GB/s, a launch takes %.1f us\n\n", gpu.properties.name,
+                 1e-9 * gpu.read_bytes_per_second, 1e6 * gpu.launch_seconds);
     std::fprintf(stderr, "%-16s %-9s %5s %6s %6s %10s %7s %8s\n", "operation", "path", "M", "N",
                  "K", "us", "GB/s", "TFLOP/s");
   }
@@ -171,13 +85,13 @@ class Bench {
     add_cublas("fp16_gemm", p, fp16_gemm_mma_cost(M, N, K));
   }
 
-  const std::vector<Row>& rows() const { return rows_; }
+  const std::vector<GpuRow>& rows() const { return rows_; }
 
  private:
   void add(const char* operation, const char* path, const Problem& p, const Cost& cost,
            const std::function<void()>& call) {
     const Seconds s = time_calls(flush_, call);
-    const double net = s.median - machine_.launch_seconds;
+    const double net = s.median - gpu_.launch_seconds;
     rows_.push_back({operation, path, p.M, p.N, p.K, cost, s, net});
     std::fprintf(stderr, "%-16s %-9s %5d %6d %6d %10.1f %7.0f %8.2f\n", operation, path, p.M, p.N,
                  p.K, 1e6 * net, 1e-9 * static_cast<double>(cost.bytes) / net,
@@ -192,45 +106,12 @@ class Bench {
   }
 
   Flush& flush_;
-  const Machine& machine_;
-  std::vector<Row> rows_;
+  const Gpu& gpu_;
+  std::vector<GpuRow> rows_;
 #if defined(QLAB_CUBLAS)
   cublasHandle_t handle_ = nullptr;
 #endif
 };
-
-void print_json(const Machine& machine, const std::vector<Row>& rows) {
-  char date[32];
-  const std::time_t now = std::time(nullptr);
-  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
-  int runtime = 0, driver = 0;
-  check(cudaRuntimeGetVersion(&runtime), "runtime");
-  check(cudaDriverGetVersion(&driver), "driver");
-  const cudaDeviceProp& d = machine.properties;
-  std::printf("{\n \"schema\": \"quantization-lab.fp16_cuda_bench\",\n \"schema_version\": 1,\n");
-  std::printf(
-      " \"circumstances\": {\"date\": \"%s\", \"device\": \"%s\", \"compute_capability\": "
-      "\"%d.%d\", \"multiprocessors\": %d, \"l2_bytes\": %d, \"cuda_runtime\": %d, "
-      "\"cuda_driver\": %d, \"cache\": \"cold\"},\n",
-      date, d.name, d.major, d.minor, d.multiProcessorCount, d.l2CacheSize, runtime, driver);
-  std::printf(" \"roofline\": {\"read_bytes_per_second\": %.6g, \"launch_seconds\": %.6g},\n",
-              machine.read_bytes_per_second, machine.launch_seconds);
-  std::printf(" \"table\": [");
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Row& r = rows[i];
-    const double bytes = static_cast<double>(r.cost.bytes),
-                 flops = static_cast<double>(r.cost.flops);
-    std::printf(
-        "%s\n  {\"operation\": \"%s\", \"path\": \"%s\", \"M\": %d, \"N\": %d, \"K\": %d,\n"
-        "   \"seconds\": %.6g, \"seconds_low\": %.6g, \"seconds_high\": %.6g, "
-        "\"net_seconds\": %.6g,\n   \"bytes_per_second\": %.6g, \"flops_per_second\": %.6g, "
-        "\"of_read_bandwidth\": %.4f}",
-        i == 0 ? "" : ",", r.operation.c_str(), r.path.c_str(), r.M, r.N, r.K, r.seconds.median,
-        r.seconds.low, r.seconds.high, r.net_seconds, bytes / r.net_seconds, flops / r.net_seconds,
-        bytes / r.net_seconds / machine.read_bytes_per_second);
-  }
-  std::printf("\n ]\n}\n");
-}
 
 int run() {
   int devices = 0;
@@ -242,14 +123,14 @@ int run() {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, 0), "device");
   Flush flush(static_cast<std::size_t>(properties.l2CacheSize));
-  const Machine machine = measure_machine(flush);
-  Bench bench(flush, machine);
+  const Gpu gpu = measure_gpu(flush);
+  Bench bench(flush, gpu);
   bench.gemv(4096, 4096);  // a projection of a 7B model, its MLP, the MLP of a 70B model
   bench.gemv(4096, 11008);
   bench.gemv(8192, 28672);
   for (const int M : {64, 512, 4096}) bench.gemm(M, 4096, 4096);
   bench.gemm(4096, 8192, 8192);
-  print_json(machine, bench.rows());
+  print_json("fp16_cuda_bench", gpu, bench.rows(), {});
   return 0;
 }
 
