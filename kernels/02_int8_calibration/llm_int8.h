@@ -27,12 +27,11 @@ namespace qlab {
 ///         not finite.
 std::vector<std::int64_t> outlier_columns(MatrixView<const float> X, float threshold);
 
-/// Weights for llm_int8_gemm.
+/// Weights for llm_int8_gemm, in both formats; `fp16` is as the paper has it, or [0, 0]: then the
+/// outlier columns are dequantized from the codes, as bitsandbytes does.
 struct LlmInt8Weights {
-  Int8Rows int8;  ///< [N, K], scales over all of K
-  MatrixView<const half_t>
-      fp16;  ///< [N, K] as the paper has it; or [0, 0]: the outlier columns are
-             ///< dequantized from the codes, as bitsandbytes does
+  Int8Rows int8;                  // [N, K]  scales over all of K
+  MatrixView<const half_t> fp16;  // [N, K] or [0, 0]
 };
 
 /// Y = X[:, O] · W[:, O]ᵀ in FP16 with FP32 sums + the rest in INT8 with a scale a token, which is
@@ -50,9 +49,10 @@ struct LlmInt8Weights {
 void llm_int8_gemm(MatrixView<const float> X, const LlmInt8Weights& W, float threshold,
                    MatrixView<float> Y, const Machine& machine);
 
-/// The oracle: codes as quantize_rows_ref finds them, sums in double. Tolerance, with |O| outlier
-/// columns, P the INT8 part and S the sum of |x||w| over O: 4·2⁻²⁴·|P| (w8a8_gemm), 2·√|O|·2⁻²⁴·S
-/// (fp16_gemm), and 2⁻²⁴ of their sum for adding them, where there are both.
+/// The oracle: codes as quantize_rows_ref finds them, sums in double. Tolerance of one element, with P
+/// its INT8 part and S the sum of |x||w| over the outlier columns O: 4·2⁻²⁴·|P| (w8a8_gemm) and
+/// 2·√(|O| + 1)·2⁻²⁴·(|P| + S): |O| products and P, added in FP32 in any order.
+/// \param value  [M, N]
 void llm_int8_gemm_ref(MatrixView<const float> X, const LlmInt8Weights& W, float threshold,
                        MatrixView<double> value);
 
