@@ -19,6 +19,20 @@
 
 namespace qlab {
 
+struct LlmInt8Weights;
+
+/// The exercise: these are written by the learner, and linked from labs/ or solutions/.
+namespace exercise {
+
+/// As outlier_columns below.
+std::vector<std::int64_t> outlier_columns(MatrixView<const float> X, float threshold);
+
+/// As llm_int8_gemm below, on one thread and token by token; W has both formats.
+void llm_int8_gemm(MatrixView<const float> X, const LlmInt8Weights& W, float threshold,
+                   MatrixView<float> Y);
+
+}  // namespace exercise
+
 /// Columns k of X with |X[m, k]| ≥ threshold for some m, rising. They are found in every call, over
 /// all tokens in it: a token can change which columns another token's product takes out.
 /// \param threshold  > 0; infinity finds none. bitsandbytes' threshold 0 means "off", the opposite of

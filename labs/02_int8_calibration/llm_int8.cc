@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// llm_int8: your turn. Replace each todo() with your code, then run `./lab check llm_int8`.
+#include "02_int8_calibration/llm_int8.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "02_int8_calibration/quantize_rows.h"
+
+namespace qlab::exercise {
+namespace {
+
+/// Refuses the first value that is not finite: NaN is neither under a threshold nor over it.
+void check_finite(MatrixView<const float> X) {
+  for (std::int64_t m = 0; m < X.rows(); ++m) {
+    for (std::int64_t k = 0; k < X.cols(); ++k) {
+      QLAB_CHECK(std::isfinite(X(m, k)), "llm_int8: X[", m, ", ", k, "] is ", X(m, k),
+                 "; a product needs finite values");
+    }
+  }
+}
+
+/// Refuses what FP16 would turn into infinity.
+void check_fits_half(MatrixView<const float> X, const std::vector<std::int64_t>& outliers) {
+  for (std::int64_t m = 0; m < X.rows(); ++m) {
+    for (const std::int64_t k : outliers) {
+      QLAB_CHECK(std::abs(X(m, k)) < 65520, "llm_int8: X[", m, ", ", k, "] is ", X(m, k),
+                 "; FP16 cannot hold this outlier; rescale the activations or raise the threshold");
+    }
+  }
+}
+
+/// The codes [K] of token m, and its scale.
+float quantize_token(MatrixView<const float> X, std::int64_t m, const std::vector<bool>& is_outlier,
+                     std::vector<std::int8_t>& codes) {
+  const std::int64_t K = X.cols();
+  float scale = 1;
+  // TODO [llm_int8_token] Quantize a token without the outlier columns
+  // Set `scale` to int8_scale() of the token's largest magnitude outside the outlier columns, and
+  // codes[k] to X(m, k) / scale, rounded to nearest, ties to even. In an outlier column the code is 0.
+  todo("llm_int8_token");
+  return scale;
+}
+
+/// The share of the INT8 columns in Y(m, n); codes and scale are those of token m.
+float int8_part(const std::vector<std::int8_t>& codes, float scale, const Int8Rows& W,
+                std::int64_t n) {
+  const std::int64_t K = W.codes.cols();
+  float part = 0;
+  // TODO [llm_int8_int8] Multiply the codes
+  // Set `part` to the sum of codes[k] · W.codes(n, k) over all k, times the scales of the token and of
+  // output channel n. The sum has no rounding.
+  todo("llm_int8_int8");
+  return part;
+}
+
+/// The share of the outlier columns in Y(m, n).
+float fp16_part(MatrixView<const float> X, std::int64_t m, const LlmInt8Weights& W, std::int64_t n,
+                const std::vector<std::int64_t>& outliers) {
+  float part = 0;
+  // TODO [llm_int8_fp16] Multiply the outlier columns in FP16
+  // Set `part` to the sum, in FP32, of X(m, k), rounded to FP16, times the FP16 weight of output
+  // channel n, over the outlier columns k.
+  todo("llm_int8_fp16");
+  return part;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> outlier_columns(MatrixView<const float> X, float threshold) {
+  QLAB_CHECK(
+      threshold > 0, "llm_int8: threshold is ", threshold,
+      "; give one above 0. bitsandbytes writes 0 for \"no outliers\": that is infinity here");
+  check_finite(X);
+  std::vector<std::int64_t> columns;
+  // TODO [llm_int8_columns] Find the columns with an outlier
+  // Append to `columns` every k for which the magnitude of X(m, k) is at least the threshold in some
+  // token m; in rising order, and each once.
+  todo("llm_int8_columns");
+  return columns;
+}
+
+void llm_int8_gemm(MatrixView<const float> X, const LlmInt8Weights& W, float threshold,
+                   MatrixView<float> Y) {
+  const std::int64_t M = X.rows(), N = W.int8.codes.rows(), K = X.cols();
+  check_shape("llm_int8", "W.int8", W.int8.codes, N, K);
+  check_shape("llm_int8", "W.fp16", W.fp16, N, K);
+  check_shape("llm_int8", "Y", Y, M, N);
+  QLAB_CHECK(K <= kW8A8MaxK, "llm_int8: K = ", K, " could overflow an int32 sum; split K at ",
+             kW8A8MaxK, " and add the products");
+  const std::vector<std::int64_t> outliers = exercise::outlier_columns(X, threshold);
+  check_fits_half(X, outliers);
+
+  std::vector<bool> is_outlier(K, false);
+  for (const std::int64_t k : outliers) is_outlier[k] = true;
+  std::vector<std::int8_t> codes(K);
+  for (std::int64_t m = 0; m < M; ++m) {
+    const float scale = quantize_token(X, m, is_outlier, codes);
+    for (std::int64_t n = 0; n < N; ++n) {
+      Y(m, n) = int8_part(codes, scale, W.int8, n) + fp16_part(X, m, W, n, outliers);
+    }
+  }
+}
+
+}  // namespace qlab::exercise
