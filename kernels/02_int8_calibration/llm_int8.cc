@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// llm_int8: finds the outlier columns, splits X and W along K, multiplies each part with the kernel of
-/// its format, adds.
+/// llm_int8: finds the outlier columns, splits X and W along K, multiplies each part with the
+/// kernel of its format, adds.
 #include "02_int8_calibration/llm_int8.h"
 
 #include <algorithm>
@@ -21,8 +21,8 @@ constexpr std::int64_t kColumnBlock = 1024;  // maxima of 4 KiB, which stay in t
 constexpr std::int64_t kRowBlock = 64;       // rows of W that a thread gathers from at a time
 
 /// magnitude[k] = the largest |X[m, k]| for the columns of one block, rows outside: a row's part is
-/// contiguous, and no value is asked about by itself. Bits of floats without their sign rise with the
-/// magnitude and end with infinity and NaN, so a NaN wins here, where std::max would drop it.
+/// contiguous, and no value is asked about by itself. Bits of floats without their sign rise with
+/// the magnitude and end with infinity and NaN, so a NaN wins here, where std::max would drop it.
 void raise_magnitudes(MatrixView<const float> X, std::int64_t first, std::int64_t count,
                       std::uint32_t* magnitude) {
   for (std::int64_t m = 0; m < X.rows(); ++m) {
@@ -83,7 +83,7 @@ void check_operands(MatrixView<const float> X, const LlmInt8Weights& W, MatrixVi
   if (!absent) check_shape("llm_int8", "W.fp16", W.fp16, N, K);
 }
 
-/// X with the outlier columns set to 0, which INT8 holds exactly: the codes of W stay where they are.
+/// X with its outlier columns set to 0, which INT8 holds exactly: codes of W stay where they are.
 Matrix<float> without(MatrixView<const float> X, const std::vector<std::int64_t>& columns,
                       ThreadPool& threads) {
   Matrix<float> rest(X.rows(), X.cols());

@@ -10,8 +10,8 @@
 namespace qlab {
 namespace {
 
-/// No maximum of a weight counts as less, and no factor is less: a column of zeros would divide by 0,
-/// and a factor near 0 would blow up what is divided by it.
+/// No maximum of a weight counts as less, and no factor is less: a column of zeros would divide by
+/// 0, and a factor near 0 would blow up what is divided by it.
 constexpr double kLeast = 1e-5;
 
 void check_maxima(const char* operand, std::span<const float> maxima) {

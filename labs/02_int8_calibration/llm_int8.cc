@@ -40,7 +40,7 @@ float quantize_token(MatrixView<const float> X, std::int64_t m, const std::vecto
   float scale = 1;
   // TODO [llm_int8_token] Quantize a token without the outlier columns
   // Set `scale` to int8_scale() of the token's largest magnitude outside the outlier columns, and
-  // codes[k] to X(m, k) / scale, rounded to nearest, ties to even. In an outlier column the code is 0.
+  // codes[k] to X(m, k) / scale, rounded to nearest, ties to even; 0 in an outlier column.
   todo("llm_int8_token");
   return scale;
 }
@@ -51,8 +51,8 @@ float int8_part(const std::vector<std::int8_t>& codes, float scale, const Int8Ro
   const std::int64_t K = W.codes.cols();
   float part = 0;
   // TODO [llm_int8_int8] Multiply the codes
-  // Set `part` to the sum of codes[k] · W.codes(n, k) over all k, times the scales of the token and of
-  // output channel n. The sum has no rounding.
+  // Set `part` to the sum of codes[k] · W.codes(n, k) over all k, times the scales of the token and
+  // of output channel n. The sum has no rounding.
   todo("llm_int8_int8");
   return part;
 }
@@ -77,8 +77,8 @@ std::vector<std::int64_t> outlier_columns(MatrixView<const float> X, float thres
   check_finite(X);
   std::vector<std::int64_t> columns;
   // TODO [llm_int8_columns] Find the columns with an outlier
-  // Append to `columns` every k for which the magnitude of X(m, k) is at least the threshold in some
-  // token m; in rising order, and each once.
+  // Append to `columns` every k for which the magnitude of X(m, k) is at least the threshold in
+  // some token m; in rising order, and each once.
   todo("llm_int8_columns");
   return columns;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// llm_int8: a product in two parts, outlier columns in FP16 and the others in INT8, token by token.
+/// llm_int8: a product in two parts, outlier columns in FP16, all others in INT8.
 ///
 /// Bottleneck   one multiply-add at a time; with vectors and threads the bytes of the weights
 /// Bytes moved  INT8 codes N·K, and 2·N for each outlier column, again for every token
@@ -46,7 +46,7 @@ float quantize_token(MatrixView<const float> X, std::int64_t m, const std::vecto
   float scale = 1;
   // BEGIN SOLUTION [llm_int8_token] Quantize a token without the outlier columns
   // Set `scale` to int8_scale() of the token's largest magnitude outside the outlier columns, and
-  // codes[k] to X(m, k) / scale, rounded to nearest, ties to even. In an outlier column the code is 0.
+  // codes[k] to X(m, k) / scale, rounded to nearest, ties to even; 0 in an outlier column.
 
   // The whole column is left out, also where this token has a small value in it: that product is
   // computed in FP16 as well. So the scale covers just what is left, and none of it needs a clamp.
@@ -69,8 +69,8 @@ float int8_part(const std::vector<std::int8_t>& codes, float scale, const Int8Ro
   const std::int64_t K = W.codes.cols();
   float part = 0;
   // BEGIN SOLUTION [llm_int8_int8] Multiply the codes
-  // Set `part` to the sum of codes[k] · W.codes(n, k) over all k, times the scales of the token and of
-  // output channel n. The sum has no rounding.
+  // Set `part` to the sum of codes[k] · W.codes(n, k) over all k, times the scales of the token and
+  // of output channel n. The sum has no rounding.
 
   // Columns in the FP16 part add 0 here: the codes of W need not be moved together.
   std::int32_t sum = 0;
@@ -88,8 +88,8 @@ float fp16_part(MatrixView<const float> X, std::int64_t m, const LlmInt8Weights&
   // Set `part` to the sum, in FP32, of X(m, k), rounded to FP16, times the FP16 weight of output
   // channel n, over the outlier columns k.
 
-  // The weights come from the FP16 matrix: codes err by up to half a step, and these few columns are
-  // the ones whose errors are multiplied by the largest activations.
+  // The weights come from the FP16 matrix: codes err by up to half a step, and these few columns
+  // are the ones whose errors are multiplied by the largest activations.
   for (const std::int64_t k : outliers) {
     part += to_float(from_float<half_t>(X(m, k))) * to_float(W.fp16(n, k));
   }
@@ -106,8 +106,8 @@ std::vector<std::int64_t> outlier_columns(MatrixView<const float> X, float thres
   check_finite(X);
   std::vector<std::int64_t> columns;
   // BEGIN SOLUTION [llm_int8_columns] Find the columns with an outlier
-  // Append to `columns` every k for which the magnitude of X(m, k) is at least the threshold in some
-  // token m; in rising order, and each once.
+  // Append to `columns` every k for which the magnitude of X(m, k) is at least the threshold in
+  // some token m; in rising order, and each once.
 
   // Over all tokens of the call: the columns must be the same for a whole product, so one token
   // decides for the others too.

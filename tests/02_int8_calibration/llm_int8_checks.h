@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// How the tests of the exercise llm_int8 put their questions: columns, products, refusals, each
-/// judged in the words of its case.
+/// How the tests of the exercise llm_int8 put their questions: columns and products, each judged in
+/// the words of its case.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "02_int8_calibration/llm_int8_problem.h"
+#include "02_int8_calibration/refusals.h"
 #include "support/exercise.h"
 #include "support/guarded.h"
 
 namespace qlab::test {
-
-inline std::string text_of(double value) {
-  std::ostringstream out;
-  out.precision(9);
-  out << value;
-  return out.str();
-}
 
 inline std::string name_of(const std::string& what, float threshold) {
   return "\"" + what + "\", threshold " + text_of(threshold);
@@ -97,25 +90,6 @@ LlmInt8Problem problem_of(const GemmShape& shape, X x, W8 w8, W16 w16) {
     }
   }
   return problem;
-}
-
-/// One call that must be refused, with a sentence that has these words.
-struct Refusal {
-  std::string what, words;
-  std::function<void()> call;
-};
-
-inline void check_refusals(const std::string& name, const std::vector<Refusal>& refusals) {
-  for (const Refusal& r : refusals) {
-    try {
-      r.call();
-      reject("\"" + name + "\"", r.what + ": expected a ContractError, got none");
-    } catch (const ContractError& error) {
-      if (std::string(error.what()).find(r.words) != std::string::npos) continue;
-      reject("\"" + name + "\"",
-             r.what + ": expected a sentence with '" + r.words + "'\ngot '" + error.what() + "'");
-    }
-  }
 }
 
 }  // namespace qlab::test

@@ -78,7 +78,7 @@ TEST(LlmInt8, RefinesTheStepOfTheToken) {
 }
 
 TEST(LlmInt8, TakesTheWholeColumnOut) {
-  // Token 1 has 5.75 in the column of token 0's outlier: no outlier itself, and no part of the step.
+  // Token 1 has 5.75 in the column of token 0's outlier: no outlier, yet no part of the step.
   check("5.75 in a column with an outlier",
         problem_of(
             {2, 3, 5},
@@ -160,8 +160,8 @@ TEST(LlmInt8, MatchesNumbersMadeElsewhere) {
 }
 
 TEST(LlmInt8, LetsOneTokenChangeWhatAnotherGets) {
-  // The second token has an outlier in column 2, where the first one has 3: alone, the first token is
-  // all INT8; together with the second one it gets that product from the FP16 weights.
+  // The second token has an outlier in column 2, where the first one has 3: alone, the first token
+  // is all INT8; together with the second one it gets that product from the FP16 weights.
   const LlmInt8Problem pair = problem_of(
       {2, 5, 6}, [](auto m, auto k) { return k == 2   ? 3 + 897 * m
                                              : k == 0 ? 127

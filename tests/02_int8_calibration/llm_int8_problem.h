@@ -56,9 +56,9 @@ struct LlmInt8Problem {
 inline constexpr float kExactThreshold = 512;
 
 /// Every sum is exact in any order: a token is whole numbers times a power of two, of which the
-/// largest outside outlier columns is 127 (column 0), so its scale is that power. Columns 3, 8, 13 …
-/// have a whole number of kExactThreshold … 1023, positive or negative, in one token. The two formats
-/// of W are made of different numbers: which of them was read shows.
+/// largest outside outlier columns is 127 (column 0), so its scale is that power. Columns 3, 8, 13
+/// … have a whole number of kExactThreshold … 1023, positive or negative, in one token. The two
+/// formats of W are made of different numbers: which of them was read shows.
 inline LlmInt8Problem exact_problem(const GemmShape& shape, Random& random) {
   LlmInt8Problem problem(shape);
   const auto [M, N, K] = shape;

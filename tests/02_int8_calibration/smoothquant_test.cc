@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Tests of smoothquant: factors against numbers made elsewhere and their defining property, products
-/// that a fold must not change, refusals.
+/// Tests of smoothquant: factors against numbers made elsewhere and their defining property,
+/// products that a fold must not change, refusals.
 #include "02_int8_calibration/smoothquant.h"
 
 #include <gmock/gmock.h>

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """llm_int8.txt and smoothquant.txt, from the definitions, in double and exact rationals.
 
-Python 3, no packages; run it in this folder. It shares no code with the kernels: outlier weights stay
-FP32 and scales double here, so a test must allow for the roundings of FP16 and FP32.
+Python 3, no packages; run it in this folder. It shares no code with the kernels: outlier weights
+stay FP32 and scales double here, so a test must allow for the roundings of FP16 and FP32.
 """
 import math
 import os
@@ -46,8 +46,8 @@ for threshold in (math.inf, 7.0, 6.0, 1.0, 0.05):
         y.append([scale * w_scale[n] * sum(a * b for a, b in zip(codes, w_codes[n]))
                   + math.fsum(x[m][k] * w[n][k] for k in out) for n in range(N)])
     lines += [[threshold], [int(k in out) for k in range(K)]] + y
-write('llm_int8.txt', 'M, N, K; X; W; codes of W; then for each threshold: it, whether a column has an '
-      'outlier, Y', lines)
+write('llm_int8.txt', 'M, N, K; X; W; codes of W; then for each threshold: it, whether a column '
+      'has an outlier, Y', lines)
 
 x_absmax = [max(abs(x[m][k]) for m in range(M)) for k in range(K)]
 w_absmax = [max(abs(w[n][k]) for n in range(N)) for k in range(K)]
@@ -56,4 +56,5 @@ for alpha in (0.0, 0.5, 0.85, 1.0):
     factor = [max(a ** alpha / max(b, 1e-5) ** (1 - alpha), 1e-5)
               for a, b in zip(x_absmax, w_absmax)]
     lines += [[alpha], factor]
-write('smoothquant.txt', 'K; largest magnitudes of X, of W; then for each alpha: it, the factors', lines)
+write('smoothquant.txt', 'K; largest magnitudes of X, of W; then for each alpha: it, the factors',
+      lines)
