@@ -8,10 +8,10 @@
 namespace qlab {
 namespace {
 
-/// The code nearest to `quotient`; of two equally near, the even one. Infinity is equally far from all
-/// codes and belongs to the one on its side.
+/// The code nearest to `quotient`; of two equally near, the even one. From far away the distances to
+/// all codes round to the same number, so what lies outside is told by its sign.
 int nearest_code(double quotient) {
-  if (std::isinf(quotient)) return quotient > 0 ? 127 : -127;
+  if (std::fabs(quotient) > 128) return quotient > 0 ? 127 : -127;
   int best = -127;
   for (int code = -126; code <= 127; ++code) {
     const double error = std::fabs(quotient - code);

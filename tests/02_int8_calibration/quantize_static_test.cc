@@ -87,11 +87,11 @@ TEST_P(QuantizeStatic, MatchesPaperAndPencil) {
       {kNormal, {1, -1, kLargest, 2 * kNormal}, {127, -127, 127, 2}, "where x / scale overflows"},
       {kLargest, {kLargest, 1, -kLargest}, {1, 0, -1}, "the largest scale"},
   };
-  for (const auto& c : cases) {
-    // Once in whole vectors, once in the tail behind them.
+  for (const auto& c : cases) {  // once as a tail, once filled up to a whole vector
     std::vector<float> x = c.x;
     std::vector<int> codes = c.codes;
     EXPECT_EQ(codes_of(GetParam().run, x, c.scale), codes) << c.lesson;
+    expect_oracle(GetParam().run, one_row(x), c.scale, c.lesson);
     x.resize(8);
     codes.resize(8);
     EXPECT_EQ(codes_of(GetParam().run, x, c.scale), codes) << c.lesson << ", eight values";
