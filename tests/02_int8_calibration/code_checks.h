@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <numeric>
 #include <span>
 #include <sstream>
 #include <string>
@@ -43,10 +44,14 @@ struct Answer {
   double allowed = 0;
 };
 
+/// Judges them in one row, far from the neighbours they have in the list: a value that is one too low
+/// is often that of the neighbour, and would be told as a shift.
 inline void judge_answers(const std::string& name, const std::vector<Answer>& answers) {
   const auto n = static_cast<std::int64_t>(answers.size());
+  std::int64_t stride = n * 5 / 8 + 1;
+  while (std::gcd(stride, n) > 1) ++stride;
   const auto at = [&](std::int64_t i) -> const Answer& {
-    return answers[static_cast<std::size_t>(i)];
+    return answers[static_cast<std::size_t>(i * stride % n)];
   };
   Matrix<float> got(1, n);
   Matrix<double> expected(1, n);
