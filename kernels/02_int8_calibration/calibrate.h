@@ -65,4 +65,41 @@ double mean_squared_error(std::span<const float> samples, float threshold);
 /// \param bins  kHistogramLevels … kHistogramBins
 double entropy_of_clipping(std::span<const std::int64_t> histogram, std::int64_t bins);
 
+/// The exercise: these are written by the learner, and linked from labs/ or solutions/. The
+/// calibrators above are the oracle.
+namespace exercise {
+
+/// What calibration keeps of all batches it has seen.
+struct MagnitudeHistogram {
+  float absmax = 0;                 ///< the largest magnitude of all batches
+  std::vector<std::int64_t> count;  ///< of each of kHistogramBins equal bins over [0, absmax]
+};
+
+/// The range of all batches together, and how their magnitudes are spread over it. Bin
+/// ⌊|x| / absmax · kHistogramBins⌋, in double, holds x; absmax itself is in the last one. All zeros
+/// are in bin 0.
+/// \param batches  each may be empty, not all of them
+/// \throws ContractError for no samples, or naming the first one that is not finite.
+MagnitudeHistogram collect(std::span<const std::span<const float>> batches);
+
+/// The percentile of the magnitudes, linear between the two at position (n - 1) · percentile / 100 of
+/// their order (type 7); the largest magnitude where that is 0.
+/// \throws ContractError for no samples, one that is not finite, a percentile outside (0, 100].
+float percentile_threshold(std::span<const float> samples, double percentile);
+
+/// Of the 100 thresholds absmax · (100 - i) / 100, i = 0 … 99, the one with the least sum of
+/// (x - scale · code)², scale = int8_scale(threshold), codes clamped to ±127. Ties go to the larger.
+/// \param absmax  the largest magnitude of the samples
+/// \throws ContractError for no samples, or one that is not finite.
+float mse_threshold(std::span<const float> samples, float absmax);
+
+/// The same as qlab::entropy_of_clipping, for the learner's p and q.
+double divergence_of_clipping(std::span<const std::int64_t> histogram, std::int64_t bins);
+
+/// absmax · bins / kHistogramBins, for the first `bins` in kHistogramLevels … kHistogramBins at which
+/// divergence_of_clipping is least.
+float entropy_threshold(const MagnitudeHistogram& histogram);
+
+}  // namespace exercise
+
 }  // namespace qlab
