@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// svg_chart: a chart as an SVG file that needs nothing else, readable in light and dark, on a phone
+/// and on paper.
+///
+/// Nothing depends on colour alone: lines differ in their dashes too, and a marker has its label at
+/// its own line. Text is text, in whatever font the reader has.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace qlab {
+
+struct ChartAxis {
+  std::string label;
+  bool log = false;
+  std::optional<double> low = {}, high = {};  ///< without them, what the data needs
+};
+
+/// Points in the order in which they are joined. A y of +∞ interrupts the line.
+struct ChartLine {
+  std::string name;
+  std::vector<double> x, y;
+};
+
+/// Bar i stands over [edges[i], edges[i + 1]] and is heights[i] tall.
+struct ChartBars {
+  std::string name;
+  std::vector<double> edges, heights;
+};
+
+/// A vertical line with its label above the plot, if it has one.
+struct ChartMarker {
+  double x;
+  std::string label;
+};
+
+/// One pair of axes. A log axis leaves out what is not above 0. Two or more series get a legend.
+struct ChartPanel {
+  ChartAxis x, y;
+  std::vector<ChartBars> bars = {};
+  std::vector<ChartLine> lines = {};
+  std::vector<ChartMarker> markers = {};  ///< six at most
+  double height = 200;                    ///< of the plot itself, in the units of the viewBox
+};
+
+/// Panels stand below each other.
+struct Chart {
+  std::string title, subtitle;
+  std::string description;  ///< for somebody who cannot see it
+  std::vector<ChartPanel> panels;
+};
+
+/// \throws ContractError for a chart without panels, a panel without data (or without any that its
+///         axes can show), NaN, an infinity other than a line's +∞ in y, sizes that differ.
+std::string svg_chart(const Chart& chart);
+
+}  // namespace qlab
