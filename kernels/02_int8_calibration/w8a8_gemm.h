@@ -64,12 +64,18 @@ void w8a8_gemm_v1_scalar(const Int8Rows& X, const Int8Rows& W, MatrixView<float>
 #if QLAB_X86
 void w8a8_gemm_v2_avx2(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y,
                        ThreadPool& threads);
+void w8a8_gemm_v3_avx512(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y,
+                         ThreadPool& threads);
+void w8a8_gemm_v4_vnni(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y,
+                       ThreadPool& threads);
 #endif
 
 inline constexpr Rung<decltype(w8a8_gemm_v1_scalar)> kW8A8GemmRungs[] = {
     {.name = "v1_scalar", .run = w8a8_gemm_v1_scalar, .needs = Isa::kScalar},
 #if QLAB_X86
     {.name = "v2_avx2", .run = w8a8_gemm_v2_avx2, .needs = Isa::kAvx2},
+    {.name = "v3_avx512", .run = w8a8_gemm_v3_avx512, .needs = Isa::kAvx512},
+    {.name = "v4_vnni", .run = w8a8_gemm_v4_vnni, .needs = Isa::kAvx512Vnni},
 #endif
 };
 

@@ -64,6 +64,9 @@ constexpr const Rung<Run>& best_rung(const Rung<Run> (&ladder)[kCount], Isa isa)
 #define QLAB_AVX2 __attribute__((target("avx2,fma,f16c")))
 /// The same for Isa::kAvx512.
 #define QLAB_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
+/// The same for Isa::kAvx512Vnni.
+#define QLAB_AVX512_VNNI \
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
 #else
 #define QLAB_X86 0
 #endif
