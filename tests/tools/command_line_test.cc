@@ -128,6 +128,19 @@ TEST(CommandLine, CalibratesIntoAFileThatItDoesNotReplaceUnasked) {
   EXPECT_EQ(lab({"calibrate", file, "--force", "--bytes", "8"}).code, 0);
 }
 
+TEST(CommandLine, DrawsALayerIntoAFolderWithoutReplacingAnything) {
+  const TemporaryFolder folder;
+  const std::string plots = folder.path() / "plots";
+  EXPECT_EQ(lab({"plot", "--out", plots}).code, 0);
+  for (const char* name : {"magnitudes.svg", "clipping.svg", "channels.svg"}) {
+    EXPECT_GT(fs::file_size(fs::path(plots) / name), 1000U) << name;
+  }
+  expect_refused({"plot", "--out", plots}, "is there already");
+  EXPECT_EQ(lab({"plot", "--out", plots, "--force"}).code, 0);
+  expect_refused({"plot", "--out", plots, "--layer", "model.layers.9.mlp.down_proj"},
+                 "its layers are model.layers.0.self_attn.qkv_proj");
+}
+
 TEST(CommandLine, NamesWhatIsWrongWithACalibration) {
   const TemporaryFolder folder;
   expect_refused({"compare", "--calibration", folder.path() / "no.json"}, "does not exist");

@@ -148,7 +148,10 @@ int LearnerCommands::run_without_command() {
 
 std::optional<int> LearnerCommands::run(const CLI::App& app) {
   const std::string name = app.get_subcommands().at(0)->get_name();
-  if (name == "compare" || name == "calibrate" || name == "selftest") return std::nullopt;
+  // Those of main.cc.
+  if (name == "compare" || name == "calibrate" || name == "plot" || name == "selftest") {
+    return std::nullopt;
+  }
   const Learner here = learner();
   if (name == "list") return run_list(here, list_);
   if (name == "check") return run_check(here, check_);

@@ -16,6 +16,7 @@
 #include "lab/compare.h"
 #include "lab/configurations.h"
 #include "lab/gate.h"
+#include "lab/plot_command.h"
 #include "lab/selftest.h"
 #include "lab/terminal.h"
 #include "model/input_error.h"
@@ -105,6 +106,20 @@ void add_calibrate(CLI::App& app, CalibrateOptions& options, std::string& calibr
   command.footer("Example: ./lab calibrate scales.json --calibrator mse");
 }
 
+void add_plot(CLI::App& app, PlotOptions& options, Look& look) {
+  CLI::App& command =
+      *app.add_subcommand("plot", "Draw what calibration sees in one layer, as SVG files");
+  command.add_option("--layer", options.layer, "A linear layer, as ./lab calibrate lists them")
+      ->type_name("NAME");
+  command.add_option("--out", options.out, "The folder; without it, plots/ of the build")
+      ->type_name("DIR");
+  command.add_option("--model", options.model, "A Llama checkpoint (Hugging Face folder)")
+      ->type_name("DIR");
+  command.add_flag("--force", options.force, "Replace pictures that are in the folder");
+  look.add_to(command);
+  command.footer("Example: ./lab plot --layer model.layers.3.mlp.down_proj");
+}
+
 struct GateFlags {
   bool gate = false;
   GateOptions options;
@@ -133,6 +148,7 @@ int run(int argc, char** argv) {
   app.set_help_flag("--help,-h", "Print this page");
   CompareOptions compare;
   CalibrateOptions calibrate;
+  PlotOptions plot;
   SelftestOptions selftest;
   GateFlags gate;
   std::string isa, calibrator = "percentile";
@@ -140,6 +156,7 @@ int run(int argc, char** argv) {
   LearnerCommands learner(app, look);
   add_compare(app, compare, isa, look);
   add_calibrate(app, calibrate, calibrator, look);
+  add_plot(app, plot, look);
   add_selftest(app, selftest, gate, look);
   app.require_subcommand(0, 1);  // "a command is missing" would hide the name of a wrong one
 
@@ -164,6 +181,10 @@ int run(int argc, char** argv) {
     calibrate.calibrator = calibrator_named(calibrator).value();
     calibrate.threads = available_threads();
     return run_calibrate(calibrate, terminal);
+  }
+  if (app.got_subcommand("plot")) {
+    plot.threads = available_threads();
+    return run_plot(plot, terminal);
   }
   compare.isa = usable_isa(isa);
   return run_compare(compare, terminal);

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Observes the layer three times, as trained, with planted outliers, and smoothed, and draws it.
+#include "lab/plot_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lab/output_file.h"
+#include "lab/plot.h"
+#include "lab/quality.h"
+#include "model/input_error.h"
+
+namespace qlab {
+namespace {
+
+namespace fs = std::filesystem;
+
+const LayerInput& input_of(const std::vector<LayerInput>& inputs, const std::string& layer) {
+  const auto found = std::ranges::find(inputs, layer, &LayerInput::name);
+  if (found == inputs.end()) {
+    throw InputError(fmt::format("--layer {}: the model has no such layer; its layers are {} … {}",
+                                 printable(layer), inputs.front().name, inputs.back().name));
+  }
+  return *found;
+}
+
+CalibrationPlotData observe(const PlotOptions& options, const Machine& machine) {
+  const Checkpoint checkpoint = load_checkpoint(
+      options.model.empty() ? fs::path(QLAB_SOURCE_DIR) / "model/tiny_lm" : options.model);
+  const CalibrationSource source{.texts = {{CalibrationSet::kSameText, calibration_text(256, 4)}},
+                                 .file = {}};
+  Variants variants(checkpoint, source, machine);
+  const auto seen = [&](bool outliers, std::optional<double> smoothing) -> const LayerInput& {
+    return input_of(variants.inputs(outliers, smoothing, CalibrationSet::kSameText), options.layer);
+  };
+  CalibrationPlotData data{.layer = options.layer,
+                           .samples = seen(false, {}).samples,
+                           .channel_absmax = seen(false, {}).channel_absmax,
+                           .channel_absmax_outliers = seen(true, {}).channel_absmax,
+                           .channel_absmax_smoothed = {}};
+  data.channel_absmax_smoothed = seen(true, 0.5).channel_absmax;
+  return data;
+}
+
+}  // namespace
+
+int run_plot(const PlotOptions& options, const Terminal& terminal) {
+  const fs::path folder = options.out.empty() ? fs::path(QLAB_BUILD_DIR) / "plots" : options.out;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail_input(folder, "is no folder and cannot be made one: ", error.message());
+
+  ThreadPool threads(options.threads);
+  for (const auto& [name, svg] : calibration_plots(observe(options, {threads, best_isa()}))) {
+    const fs::path file = folder / name;
+    if (!options.out.empty() && !options.force && fs::exists(file)) {
+      fail_input(file, "is there already; give another --out, or --force to replace it");
+    }
+    OutputFile(file).commit(svg);
+    fmt::print("{}\n", terminal.plain(file.string()));
+  }
+  return 0;
+}
+
+}  // namespace qlab

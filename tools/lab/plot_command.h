@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// `lab plot`: pictures of what calibration sees in one layer of the model.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "lab/terminal.h"
+
+namespace qlab {
+
+struct PlotOptions {
+  std::string layer = "model.layers.0.self_attn.qkv_proj";
+  std::filesystem::path model;  ///< empty: the lab's own model
+  std::filesystem::path out;    ///< a folder; empty: plots/ of the build
+  int threads = 1;
+  bool force = false;  ///< replace pictures that are in `out`
+};
+
+/// Writes three SVG files and prints where they are.
+/// \throws InputError for a layer that the model does not have, a folder that cannot be written, or a
+///         picture that is there (without force; those in the build are ours to replace).
+int run_plot(const PlotOptions& options, const Terminal& terminal);
+
+}  // namespace qlab
