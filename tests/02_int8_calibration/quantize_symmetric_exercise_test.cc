@@ -167,6 +167,26 @@ TEST(QuantizeSymmetric, NegatesAndScalesAndReorders) {
   judge_answers(name, answers);
 }
 
+TEST(QuantizeSymmetric, QuantizesItsOwnValuesTheSame) {
+  const TestSeed seed;
+  Random random(seed);
+  const std::string name = "values of codes, quantized again, seed " + std::to_string(seed);
+  const std::vector<float> x = normal_values(200, random);
+  const float scale = exercise::symmetric_scale(x);
+  const std::vector<float> codes = codes_of(name, x, scale);
+  const std::vector<float> values =
+      values_of(std::vector<std::int8_t>(codes.begin(), codes.end()), scale);
+  const float again = exercise::symmetric_scale(values);
+  const std::vector<float> codes_again = codes_of(name, values, again);
+  // The largest code is 127 or -127; its product with the scale rounds, and so does the division.
+  std::vector<Answer> answers = {{"the scale of these values", again, scale, 0x1p-23 * scale}};
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    answers.push_back({"the code of " + number_text(values[i]) + ", itself the value of a code",
+                       codes_again[i], codes[i]});
+  }
+  judge_answers(name, answers);
+}
+
 TEST(QuantizeSymmetric, MatchesTheGoldenCodes) {
   std::ifstream file(QLAB_SOURCE_DIR "/tests/02_int8_calibration/golden/quantize_symmetric.csv");
   std::string line;
