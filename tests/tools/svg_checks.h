@@ -5,54 +5,71 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <regex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lab/svg_labels.h"
 
 namespace qlab::test {
 
-/// Every tag that opens is closed in order, attributes are quoted, and no bare & or < is left.
-inline testing::AssertionResult is_well_formed(const std::string& svg) {
-  static const std::regex kTag(R"(^<(/?)([a-zA-Z]+)((?:\s+[a-zA-Z:-]+="[^"<]*")*)\s*(/?)>)",
-                               std::regex::optimize);
-  static const std::regex kEntity(R"(^&(amp|lt|gt|quot);)");
-  std::vector<std::string> open;
-  bool any = false;
-  for (std::size_t at = 0; at < svg.size();) {
-    const auto from = svg.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto until =
-        from + static_cast<std::ptrdiff_t>(std::min<std::size_t>(svg.size() - at, 20));
-    std::smatch match;
-    if (svg[at] == '<') {
-      const std::size_t end = svg.find('>', at);
-      const std::string tag = svg.substr(at, end == std::string::npos ? 40 : end - at + 1);
-      if (!std::regex_search(tag, match, kTag)) {
-        return testing::AssertionFailure() << "no tag: " << tag;
-      }
-      const std::string name = match[2];
-      if (match[1] == "/") {
-        if (open.empty() || open.back() != name) {
-          return testing::AssertionFailure() << "</" << name << "> closes nothing";
+/// What is wrong with the attributes of a tag: each is a blank, a name, =" and a value.
+inline std::string wrong_attributes(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t equals = text.find("=\"");
+    if (text.front() != ' ' || equals == std::string_view::npos) return std::string(text);
+    for (const char c : text.substr(1, equals - 1)) {
+      if (std::isalpha(static_cast<unsigned char>(c)) == 0 && c != '-' && c != ':')
+        return std::string(text);
+    }
+    const std::size_t end = text.find('"', equals + 2);
+    if (end == std::string_view::npos) return std::string(text);
+    text.remove_prefix(end + 1);
+  }
+  return "";
+}
+
+/// Every tag that opens is closed in order under one root, attributes are quoted, and no bare & or <
+/// is left. By hand: a path has more characters than std::regex has stack.
+inline testing::AssertionResult is_well_formed(std::string_view svg) {
+  std::vector<std::string_view> open;
+  int roots = 0;
+  while (!svg.empty()) {
+    if (svg.front() != '<') {
+      const std::string_view text = svg.substr(0, svg.find('<'));
+      if (open.empty() && text != "\n") return testing::AssertionFailure() << "outside: " << text;
+      for (std::size_t at = text.find('&'); at != text.npos; at = text.find('&', at + 1)) {
+        const std::string_view entity = text.substr(at + 1, text.find(';', at) - at - 1);
+        if (entity != "amp" && entity != "lt" && entity != "gt") {
+          return testing::AssertionFailure() << "a bare &: " << text;
         }
-        open.pop_back();
-      } else if (match[4] != "/") {
-        if (any && open.empty()) return testing::AssertionFailure() << "two roots";
-        open.push_back(name);
-        any = true;
       }
-      at += tag.size();
+      svg.remove_prefix(text.size());
       continue;
     }
-    if (svg[at] == '&' && !std::regex_search(from, until, match, kEntity)) {
-      return testing::AssertionFailure() << "a bare & at " << svg.substr(at, 20);
+    const std::size_t end = svg.find('>');
+    if (end == svg.npos) return testing::AssertionFailure() << "no tag: " << svg;
+    std::string_view tag = svg.substr(1, end - 1);
+    svg.remove_prefix(end + 1);
+    if (tag.starts_with('/')) {
+      if (open.empty() || open.back() != tag.substr(1)) {
+        return testing::AssertionFailure() << "<" << tag << "> closes nothing";
+      }
+      open.pop_back();
+      continue;
     }
-    if (open.empty() && svg[at] != '\n') return testing::AssertionFailure() << "text outside";
-    ++at;
+    const bool closed = tag.ends_with('/');
+    if (closed) tag.remove_suffix(1);
+    const std::string_view name = tag.substr(0, tag.find(' '));
+    const std::string wrong = wrong_attributes(tag.substr(name.size()));
+    if (name.empty() || !wrong.empty()) return testing::AssertionFailure() << "no tag: " << tag;
+    if (open.empty() && ++roots > 1) return testing::AssertionFailure() << "a second root";
+    if (!closed) open.push_back(name);
   }
   if (!open.empty()) return testing::AssertionFailure() << "<" << open.back() << "> stays open";
-  if (!any) return testing::AssertionFailure() << "no tag at all";
+  if (roots == 0) return testing::AssertionFailure() << "no tag at all";
   return testing::AssertionSuccess();
 }
 
