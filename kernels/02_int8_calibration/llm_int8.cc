@@ -78,6 +78,8 @@ std::vector<std::int64_t> columns_from(const std::vector<float>& magnitude, floa
 void check_operands(MatrixView<const float> X, const LlmInt8Weights& W, MatrixView<float> Y) {
   const std::int64_t N = W.int8.codes.rows(), K = X.cols();
   check_shape("llm_int8", "W.int8", W.int8.codes, N, K);
+  QLAB_CHECK(W.int8.zero_point == nullptr,
+             "llm_int8: W.int8 has zero points; quantize weights without (quantize_rows)");
   check_shape("llm_int8", "Y", Y, X.rows(), N);
   const bool absent = W.fp16.rows() == 0 && W.fp16.cols() == 0;
   if (!absent) check_shape("llm_int8", "W.fp16", W.fp16, N, K);

@@ -88,6 +88,8 @@ void llm_int8_gemm(MatrixView<const float> X, const LlmInt8Weights& W, float thr
   const std::int64_t M = X.rows(), N = W.int8.codes.rows(), K = X.cols();
   check_shape("llm_int8", "W.int8", W.int8.codes, N, K);
   check_shape("llm_int8", "W.fp16", W.fp16, N, K);
+  QLAB_CHECK(W.int8.zero_point == nullptr,
+             "llm_int8: W.int8 has zero points; quantize weights without (quantize_rows)");
   check_shape("llm_int8", "Y", Y, M, N);
   QLAB_CHECK(K <= kW8A8MaxK, "llm_int8: K = ", K, " could overflow an int32 sum; split K at ",
              kW8A8MaxK, " and add the products");

@@ -245,7 +245,15 @@ TEST(LlmInt8, RefusesValuesThatNoPartCanHold) {
                         problem.x.view()(0, 7) = 65520;
                         run(problem, 6);
                       }});
-  check_refusals("values that are not finite, or no FP16", refusals);
+  refusals.push_back({"W.int8 with zero points", "W.int8 has zero points", [=] {
+                        const std::vector<std::int32_t> zero_point(
+                            static_cast<std::size_t>(good.shape.N));
+                        LlmInt8Weights weights = good.weights();
+                        weights.int8.zero_point = zero_point.data();
+                        Matrix<float> y(good.shape.M, good.shape.N);
+                        exercise::llm_int8_gemm(good.x.view(), weights, kNoThreshold, y.view());
+                      }});
+  check_refusals("values that are not finite, no FP16, or operands with zero points", refusals);
 }
 
 TEST(LlmInt8, ErrsLessThanInt8Alone) {

@@ -77,6 +77,14 @@ TEST(LlmInt8GemmCall, RefusesDequantizedWeightsThatFp16CannotHold) {
   EXPECT_TRUE(run(problem, problem.weights(), 6).written_exactly());
 }
 
+TEST(LlmInt8GemmCall, RefusesZeroPointsOfWeights) {
+  const LlmInt8Problem problem({1, 2, 4});
+  const std::int32_t zero_point[] = {0, 0};
+  LlmInt8Weights weights = problem.weights();
+  weights.int8.zero_point = zero_point;
+  expect_refused("llm_int8: W.int8 has zero points", problem, weights, 6);
+}
+
 TEST(LlmInt8GemmCall, RefusesOtherShapes) {
   const LlmInt8Problem problem({2, 3, 4}), other({2, 3, 5});
   expect_refused("llm_int8: W.int8 is [3, 5], expected [3, 4]", problem, other.weights(), 6);

@@ -36,7 +36,7 @@ class Fenced {
     map_ = static_cast<char*>(map);
     std::memset(map_, 0xFF, size_);
     T* const data = reinterpret_cast<T*>(map_ + readable) - elements;
-    for (std::int64_t r = 0; r < rows_; ++r) {
+    for (std::int64_t r = 0; r < rows_ && cols_ > 0; ++r) {  // nothing may have no address
       std::memcpy(static_cast<void*>(data + r * row_stride_), values.row(r),
                   static_cast<std::size_t>(cols_) * sizeof(T));
     }

@@ -41,6 +41,10 @@ CalibrationPlotData observe(const PlotOptions& options, const Machine& machine) 
                            .channel_absmax_outliers = seen(true, {}).channel_absmax,
                            .channel_absmax_smoothed = {}};
   data.channel_absmax_smoothed = seen(true, 0.5).channel_absmax;
+  if (std::ranges::max(data.channel_absmax) == 0) {
+    throw InputError(fmt::format("--layer {}: all that flows into it is 0; choose another layer",
+                                 options.layer));
+  }
   return data;
 }
 
