@@ -31,6 +31,15 @@ struct Int8Rows {
 inline constexpr std::int64_t kW8A8MaxK = 131'071;
 inline constexpr std::int64_t kW8A8MaxKWithZeroPoints = 65'793;
 
+/// The exercise: this is written by the learner, and linked from labs/ or solutions/.
+namespace exercise {
+
+/// The product below on one thread, from unsigned times signed bytes, as vpdpbusd multiplies them.
+/// \throws ContractError as check_w8a8.
+void w8a8_gemm(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y);
+
+}  // namespace exercise
+
 /// Y[m, n] = X.scale[m] · W.scale[n] · Σₖ (X.codes[m, k] - X.zero_point[m]) · W.codes[n, k].
 ///
 /// The zero point leaves the sum: what is computed is Σₖ X.codes · W.codes - X.zero_point[m] · Σₖ

@@ -211,15 +211,8 @@ TEST_P(W8A8Gemm, MatchesNumbersMadeElsewhere) {
   GemmShape shape{};
   ASSERT_TRUE(std::getline(file, comment) && file >> shape.M >> shape.N >> shape.K);
   W8A8Problem problem(shape);
-  for (const auto codes : {problem.x.view(), problem.w.view()}) {
-    for (std::int64_t r = 0; r < codes.rows(); ++r) {
-      for (std::int64_t k = 0; k < codes.cols(); ++k) {
-        int code = 0;
-        file >> code;
-        codes(r, k) = static_cast<std::int8_t>(code);
-      }
-    }
-  }
+  read_codes(file, problem.x.view());
+  read_codes(file, problem.w.view());
   for (float& scale : problem.x_scale) file >> scale;
   for (float& scale : problem.w_scale) file >> scale;
   Matrix<double> expected(shape.M, shape.N);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <istream>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -19,6 +20,17 @@ namespace qlab::test {
 /// Any of the 256 codes.
 inline std::int8_t random_code(Random& random) {
   return static_cast<std::int8_t>(random.below(256) - 128);
+}
+
+/// The next rows · cols numbers of a golden file.
+inline void read_codes(std::istream& file, MatrixView<std::int8_t> codes) {
+  for (std::int64_t r = 0; r < codes.rows(); ++r) {
+    for (std::int64_t k = 0; k < codes.cols(); ++k) {
+      int code = 0;
+      file >> code;
+      codes(r, k) = static_cast<std::int8_t>(code);
+    }
+  }
 }
 
 struct W8A8Problem {
