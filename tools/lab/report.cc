@@ -157,8 +157,9 @@ class Report {
     detail_rows(/*outliers=*/false);
     line("  " + terminal_.styled(Style::kBold, "INT8 in detail: with outliers planted"));
     note(
-        "smooth: SmoothQuant with alpha 0.5 (0.25, 0.75); llm: LLM.int8(), columns from 6 on in "
-        "FP16 (codes: their weights from the INT8 codes)");
+        "planted: four channels of every norm 64 times larger, the weights that read them smaller, "
+        "so that nothing changes in FP32. smooth: SmoothQuant with alpha 0.5 (0.25, 0.75); llm: "
+        "LLM.int8(), columns from 6 on in FP16 (codes: their weights from the INT8 codes)");
     detail_rows(/*outliers=*/true);
   }
 
