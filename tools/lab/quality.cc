@@ -15,7 +15,7 @@ namespace {
 using Indices = std::span<const std::int64_t>;
 constexpr std::int64_t kResamples = 2000;
 constexpr std::int64_t kWindow = 1024;  // bytes of text at once
-constexpr std::int64_t kWindows = 32;   // that are evaluated
+constexpr std::int64_t kWindows = 24;   // that are evaluated
 
 /// The scores of one configuration, a document each.
 struct Scores {
@@ -145,9 +145,9 @@ Evaluation make_evaluation(bool quick, std::uint64_t seed) {
                                     .detail_recall = 4,
                                     .calibration = {}}
                        : Evaluation{.text = read_documents(kText, kWindow, kWindows),
-                                    .recall = make_recall_documents(8, kNames, kWindow, seed),
-                                    .detail_text = 12,
-                                    .detail_recall = 3,
+                                    .recall = make_recall_documents(6, kNames, kWindow, seed),
+                                    .detail_text = 8,
+                                    .detail_recall = 2,
                                     .calibration = {}};
   e.calibration.texts[CalibrationSet::kSameText] = calibration_text(256, 4);
   e.calibration.texts[CalibrationSet::kTooSmall] = calibration_text(8, 1);

@@ -27,8 +27,8 @@ struct Evaluation {
   CalibrationSource calibration;  ///< no window that is evaluated
 };
 
-/// Held-out text and recall documents: 16 × 256 and 4 × 640 bytes when `quick`, else 32 × 1024 and
-/// 8 × 1024, of which details take 12 and 3. Calibration sees 1,024 bytes.
+/// Held-out text and recall documents: 16 × 256 and 4 × 640 bytes when `quick`, else 24 × 1024 and
+/// 6 × 1024, of which details take 8 and 2. Calibration sees 1,024 bytes.
 Evaluation make_evaluation(bool quick, std::uint64_t seed);
 
 /// Windows of text that calibration may see: behind those that are evaluated, fewer than asked for
