@@ -70,8 +70,9 @@ void add_int8(std::vector<Configuration>& all) {
   for (const Configuration& c : {per_token, per_tensor, smooth, llm}) all.push_back(planted(c));
 
   for (const Configuration& c :
-       {smooth, llm, fixed("int8_static", kAbsmax), fixed("int8_static_percentile", kPercentile),
-        fixed("int8_static_mse", kMse), fixed("int8_static_entropy", kEntropy),
+       {smooth, llm, llm_codes, fixed("int8_static", kAbsmax),
+        fixed("int8_static_percentile", kPercentile), fixed("int8_static_mse", kMse),
+        fixed("int8_static_entropy", kEntropy),
         fixed("int8_static_digits", kPercentile, CalibrationSet::kOtherDomain),
         fixed("int8_static_8_bytes", kPercentile, CalibrationSet::kTooSmall)}) {
     all.push_back(detail(c));

@@ -230,7 +230,7 @@ class Report {
         "against FP16. Time: of a linear layer at M tokens; for the KV cache, of decode attention. "
         "Bytes: of the linear layers; for the KV cache, of the cache");
     line(terminal_.styled(Style::kDim,
-                          fmt::format("  {:<22}{:>10}{:>9}{:>9}{:>9}{:>8}  {}", "Config", "bits/B",
+                          fmt::format("  {:<22}{:>9}{:>8}{:>8}{:>9}{:>7}  {}", "Config", "bits/B",
                                       "recall", "M = 1", "M = 256", "bytes", "path")));
     const std::vector<TableRow> rows = r_.table();
     for (const TableRow& row : rows) {
@@ -239,7 +239,7 @@ class Report {
       const double bytes =
           cache ? ratio(row.memory->kv_bytes_per_token, rows[0].memory->kv_bytes_per_token)
                 : ratio(row.memory->linear_bytes, rows[0].memory->linear_bytes);
-      line(fmt::format("  {:<22}{:>10}{:>9}{:>9}{:>9}{:>8}  {}", row.written->config,
+      line(fmt::format("  {:<22}{:>9}{:>8}{:>8}{:>9}{:>7}  {}", row.written->config,
                        baseline ? fmt::format("{:.4f}", row.quality->bits_per_byte.value)
                                 : fmt::format("{:+.4f}", row.quality->delta.value),
                        fmt::format("{:.1f} %", 100 * row.quality->recall.value),
