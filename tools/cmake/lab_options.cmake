@@ -10,6 +10,11 @@ target_compile_options(lab_options INTERFACE
   -ffp-contract=off  # a fused multiply-add is written std::fma, never left to the compiler
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)  # messages name kernels/…, not a path of this machine
 
+# Sanitizers and crash reports need lines only, and variables take the compiler a quarter of its time.
+# A learner's file has them: LAB_DEBUG.
+target_compile_options(lab_options INTERFACE
+  "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<NOT:$<BOOL:$<TARGET_PROPERTY:LAB_DEBUG>>>>:-g1>")
+
 option(QLAB_WERROR "Warnings in the lab's own code stop the build" ON)
 if(QLAB_WERROR)
   # A learner's file may warn, and so may a known mistake: those targets say LAB_MAY_WARN.

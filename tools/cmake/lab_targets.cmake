@@ -44,6 +44,7 @@ function(lab_gtest folder stem)
   target_link_libraries(${stem} PRIVATE lab_options lab_${folder} lab_support
     fmt::fmt GTest::gmock GTest::gtest_main)
   target_compile_definitions(${stem} PRIVATE QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_compile_options(${stem} PRIVATE -O1)  # compiled once, run for seconds
   if(folder STREQUAL tools)  # these tests start the programs
     get_property(programs GLOBAL PROPERTY LAB_PROGRAMS)
     add_dependencies(${stem} ${programs})
