@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "03_int4_weight_only/int4_grid.h"
+
 namespace qlab {
 namespace {
 
@@ -17,49 +19,19 @@ std::int64_t checked_group_size(const char* operation, std::int64_t K, std::int6
   return group_size;
 }
 
-/// The scale of one group, and the code that stands for 0.
-struct GroupParameters {
-  half_t scale;
-  float zero_point;  // a whole number, 0 … kInt4Max
-};
-
-GroupParameters group_parameters(std::span<const float> group, std::int64_t n, std::int64_t g) {
-  // 0 belongs to the range even if no weight is near it: pruned and padded weights must come back
-  // as exactly 0, and a zero_point outside 0 … kInt4Max would not fit in 4 bits.
-  float low = 0;
-  float high = 0;
-  for (const float w : group) {
-    low = std::min(low, w);
-    high = std::max(high, w);
-  }
-  if (low == high) return {.scale = from_float<half_t>(1), .zero_point = 0};
-
-  const half_t scale = from_float<half_t>((high - low) / kInt4Max);
-  const float stored = to_float(scale);
-  QLAB_CHECK(stored > 0, "quantize_int4_rtn: the range ", low, " … ", high, " of group ", g,
-             " of row ", n, " is too narrow: its scale rounds to 0 in FP16; scale the weights up");
-  QLAB_CHECK(std::isfinite(stored), "quantize_int4_rtn: the range ", low, " … ", high, " of group ",
-             g, " of row ", n, " is too wide: its scale overflows FP16; scale the weights down");
-  const float steps = std::nearbyint(-low / stored);
-  return {.scale = scale, .zero_point = std::min(steps, float{kInt4Max})};
-}
-
 /// Rounds one group and packs its codes.
 void quantize_group(MatrixView<const float> weight, std::int64_t n, std::int64_t g,
                     Int4Matrix& out) {
   const std::int64_t first = g * out.group_size;
   const std::int64_t count = std::min(out.group_size, out.K - first);
-  const GroupParameters group = group_parameters(weight.row(n, first, count), n, g);
-  const float scale = to_float(group.scale);
+  const Int4Range range(weight.row(n, first, count));
+  check_int4_scale("quantize_int4_rtn", range, n, g);
+  const Int4Grid grid = Int4Grid::of(range, range.scale());
   for (std::int64_t k = first; k < first + count; ++k) {
-    // The clamp comes before the cast: a scale that FP16 rounded down, by much if it is subnormal,
-    // puts the ends of the range outside the codes.
-    const float steps = std::nearbyint(weight(n, k) / scale) + group.zero_point;
-    const int code = static_cast<int>(std::clamp(steps, 0.0F, float{kInt4Max}));
-    out.qweight(n, k / 2) |= static_cast<std::uint8_t>(code << (k % 2 * 4));
+    out.qweight(n, k / 2) |= static_cast<std::uint8_t>(grid.code(weight(n, k)) << (k % 2 * 4));
   }
-  out.scale(n, g) = group.scale;
-  out.zero_point(n, g) = static_cast<std::uint8_t>(group.zero_point);
+  out.scale(n, g) = grid.scale;
+  out.zero_point(n, g) = static_cast<std::uint8_t>(grid.zero_point);
 }
 
 }  // namespace
