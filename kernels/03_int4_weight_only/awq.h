@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// awq: scales the input channels that carry the large activations up before rounding, and the input
-/// down, so that the weights that matter most are rounded finest.
+/// awq: scales the input channels that carry the large activations up before rounding, and the
+/// input down, so that the weights that matter most are rounded finest.
 ///
 /// Bottleneck   none that inference feels: the scales are folded into what stands before the layer
-/// Teaches      importance is a matter of the activations; a search over one number per layer finds it
+/// Teaches      importance is a matter of the activations; a search over one number finds it
 /// Leaves out   the loss of a whole block (this one looks at the outputs of the layers themselves)
 #pragma once
 
@@ -21,29 +21,34 @@ namespace qlab {
 inline constexpr int kAwqRatios = 20;  // 0, 0.05, …, 0.95
 
 struct AwqScales {
-  double ratio;              ///< of the least loss, the first of equals
-  std::vector<float> scale;  ///< [K] > 0: multiply column k of the weights, divide input channel k
+  double ratio;                ///< of the least loss, the first of equals
+  std::vector<float> scale;    ///< [K] > 0: multiplies column k of the weights, divides channel k
   std::vector<double> losses;  ///< [kAwqRatios] mean squared error of the outputs
 };
 
-/// Searches s = max(mean |x|^ratio, 1e-4) / sqrt(max · min) for the layers that share an input. ratio 0
-/// is plain rounding.
+/// Searches s = max(mean |x|^ratio, 1e-4) / √(max · min), the maximum and minimum of that power over
+/// the channels, for the layers that share an input. Ratio 0 is plain rounding.
 ///
 /// Source: Lin et al., "AWQ", 2023, section 3.2, equation 5 (plain scaling, without duo_scaling).
 ///
-/// \param consumers   [N, K] each, finite; all read the same X
+/// \param consumers   [N of each, K] finite; every layer that reads this X
 /// \param X           [tokens, K] finite, at least one token
 /// \param group_size  of quantize_int4_rtn
 /// \throws ContractError when a shape does not fit, for no consumer or no token, a value that is not
-///         finite, or as quantize_int4_rtn does.
+///         finite, outputs that overflow FP32, or as quantize_int4_rtn does for the scaled weights.
 AwqScales awq_scales(std::span<const MatrixView<const float>> consumers, MatrixView<const float> X,
                      std::int64_t group_size, const Machine& machine);
 
-/// Clamps each group of each row of weight to the bound, absmax · (1 - i / 20) for i = 0 … 9, whose
-/// rounded weights give the least squared error of the group's share of the output; i = 0 on ties.
-/// Source: the search of the AWQ authors' code (llm-awq), which skips q and k.
-/// \param weight  [N, K] finite, already scaled
-/// \param X       [tokens, K] as the scaled layer sees it
+/// Clamps each group of each row to ±absmax · (1 - i / 20), i = 0 … 9: to the bound whose rounded
+/// weights give the least squared error of the group's share of the output, the widest of equals.
+///
+/// More than 512 tokens are thinned out evenly until no more are left. A bound too narrow for an FP16
+/// scale is not tried. Source: the search of the AWQ authors' code (llm-awq), which skips q and k.
+///
+/// \param weight      [N, K] finite, already scaled; clamped in place
+/// \param X           [tokens, K] finite, as the scaled layer sees it; at least one token
+/// \param group_size  of quantize_int4_rtn
+/// \throws ContractError as awq_scales does, before anything is changed.
 void awq_clip(MatrixView<float> weight, MatrixView<const float> X, std::int64_t group_size,
               const Machine& machine);
 
