@@ -26,24 +26,25 @@ struct AwqScales {
   std::vector<double> losses;  ///< [kAwqRatios] mean squared error of the outputs
 };
 
-/// Searches s = max(mean |x|^ratio, 1e-4) / √(max · min), the maximum and minimum of that power over
-/// the channels, for the layers that share an input. Ratio 0 is plain rounding.
+/// Searches s = max(mean |x|^ratio, 1e-4) / √(max · min), the maximum and minimum of that power
+/// over the channels, for the layers that share an input. Ratio 0 is plain rounding.
 ///
 /// Source: Lin et al., "AWQ", 2023, section 3.2, equation 5 (plain scaling, without duo_scaling).
 ///
 /// \param consumers   [N of each, K] finite; every layer that reads this X
 /// \param X           [tokens, K] finite, at least one token
 /// \param group_size  of quantize_int4_rtn
-/// \throws ContractError when a shape does not fit, for no consumer or no token, a value that is not
-///         finite, outputs that overflow FP32, or as quantize_int4_rtn does for the scaled weights.
+/// \throws ContractError when a shape does not fit, for no consumer or no token, a value that is
+///         not finite, outputs that overflow FP32, or as quantize_int4_rtn does for the scaled weights.
 AwqScales awq_scales(std::span<const MatrixView<const float>> consumers, MatrixView<const float> X,
                      std::int64_t group_size, const Machine& machine);
 
 /// Clamps each group of each row to ±absmax · (1 - i / 20), i = 0 … 9: to the bound whose rounded
 /// weights give the least squared error of the group's share of the output, the widest of equals.
 ///
-/// More than 512 tokens are thinned out evenly until no more are left. A bound too narrow for an FP16
-/// scale is not tried. Source: the search of the AWQ authors' code (llm-awq), which skips q and k.
+/// More than 512 tokens are thinned out evenly until no more are left. A bound too narrow for an
+/// FP16 scale is not tried. Source: the search of the AWQ authors' code (llm-awq), which skips q
+/// and k.
 ///
 /// \param weight      [N, K] finite, already scaled; clamped in place
 /// \param X           [tokens, K] finite, as the scaled layer sees it; at least one token

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Tests of awq_scales: the search against losses made elsewhere, what its scales promise, refusals.
+/// Tests of awq_scales: the search against losses made elsewhere, what scales promise, refusals.
 #include "03_int4_weight_only/awq.h"
 
 #include <gmock/gmock.h>
@@ -40,7 +40,7 @@ double root_mean_square_of_sums(MatrixView<const float> weight, MatrixView<const
 
 /// The root of a loss is the length of a vector of outputs Σ x · d, d = ŵ - w, so it is off by no
 /// more than what rounding adds to that vector. FP32 rounds ŵ twice and the scale once, d once and
-/// the sum K times; |d| ≤ |w|, for no code is nearer than the nearest, and 0 has one; so |ŵ| ≤ 2|w|.
+/// the sum K times. |d| ≤ |w|, for 0 has a code and none is nearer than the nearest; so |ŵ| ≤ 2|w|.
 double root_tolerance(MatrixView<const float> weight, MatrixView<const float> X) {
   return 0x1p-24 * static_cast<double>(X.cols() + 8) * root_mean_square_of_sums(weight, X);
 }
