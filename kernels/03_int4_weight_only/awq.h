@@ -35,7 +35,7 @@ struct AwqScales {
 /// \param X           [tokens, K] finite, at least one token
 /// \param group_size  of quantize_int4_rtn
 /// \throws ContractError when a shape does not fit, for no consumer or no token, a value that is
-///         not finite, outputs that overflow FP32, or as quantize_int4_rtn does for the scaled weights.
+///         not finite, outputs that overflow FP32, or as quantize_int4_rtn does for scaled weights.
 AwqScales awq_scales(std::span<const MatrixView<const float>> consumers, MatrixView<const float> X,
                      std::int64_t group_size, const Machine& machine);
 
