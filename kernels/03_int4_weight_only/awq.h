@@ -26,6 +26,36 @@ struct AwqScales {
   std::vector<double> losses;  ///< [kAwqRatios] mean squared error of the outputs
 };
 
+/// The exercise: these are written by the learner, and linked from labs/ or solutions/.
+namespace exercise {
+
+/// mean[k] = the mean over all tokens of |X[t, k]|: how loud an input channel is. Summed in double.
+/// \param X  [tokens, K] finite, at least one token
+std::vector<float> awq_mean(MatrixView<const float> X);
+
+/// scale[k] = p[k] / √(max p · min p), p[k] = max(mean[k]^ratio, 1e-4), in double.
+/// \param mean   [K] ≥ 0, finite; at least one channel
+/// \param ratio  0 … 1: how much of the loudness the scales follow
+std::vector<float> awq_scale(std::span<const float> mean, double ratio);
+
+/// The mean over tokens and outputs of (X · ŵ - X · weight)². ŵ is what comes of column k of weight
+/// times scale[k] (a product in FP32), rounded in groups, and divided by scale[k] again.
+/// \param weight  [N, K] finite, with N ≥ 1
+/// \param X       [tokens, K] finite, at least one token
+/// \param scale   [K] > 0
+double awq_loss(MatrixView<const float> weight, MatrixView<const float> X,
+                std::span<const float> scale, std::int64_t group_size);
+
+/// As awq_scales below, for one matrix: the layers that read X, one below the other. Then folds the
+/// best scales: column k of weight is multiplied by scale[k], gain[k] divided by it.
+/// \param X       [tokens, K] what the norm puts out before anything is folded
+/// \param gain    [K] of that norm
+/// \param weight  [N, K]
+AwqScales awq(MatrixView<const float> X, std::int64_t group_size, std::span<float> gain,
+              MatrixView<float> weight);
+
+}  // namespace exercise
+
 /// Searches s = max(mean |x|^ratio, 1e-4) / √(max · min), the maximum and minimum of that power
 /// over the channels, for the layers that share an input. Ratio 0 is plain rounding.
 ///
