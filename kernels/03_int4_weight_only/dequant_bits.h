@@ -5,9 +5,10 @@
 /// Bottleneck   instructions: a conversion of an integer runs at a fraction of the rate of the rest
 /// Bytes moved  read 4·count (words), written 16·count (values)
 /// FLOPs        8·count: the subtraction of 8; two values an instruction
-/// Teaches      a code below a fixed exponent is a float already, 1024 too large; a nibble four bits
-///              higher counts 16 times; lop3 does any logic of three words at once
-/// Leaves out   scales and zero points (w4a16_gemv_warp); words packed for other engines (pack_int4)
+/// Teaches      a code below a fixed exponent is a float already, 1024 too large; a nibble four
+///              bits higher counts 16 times; lop3 does any logic of three words at once
+/// Leaves out   scales and zero points (w4a16_gemv_warp); words packed for other engines
+///              (pack_int4)
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@
 
 namespace qlab {
 
-/// Output i of a word is its nibble kDequantOrder[i]; nibble 0 is in bits 0-3, nibble 7 in bits 28-31.
+/// Output i of a word is its nibble kDequantOrder[i]; nibble 0 is in bits 0-3, nibble 7 in bits
+/// 28-31.
 ///
 /// One instruction works on both halves of a word, so nibbles come out in pairs that are 16 bits
 /// apart. AWQ packs column i of eight into nibble kDequantOrder[i]; its columns come out in order.
@@ -26,11 +28,11 @@ inline constexpr int kDequantOrder[8] = {0, 4, 1, 5, 2, 6, 3, 7};
 /// The exercise: written by the learner, and linked from labs/ or solutions/.
 namespace exercise {
 
-/// out[8·i + j] = nibble kDequantOrder[j] of words[i], minus 8, exactly. Launches one kernel and waits
-/// for it.
+/// out[8·i + j] = nibble kDequantOrder[j] of words[i], minus 8, exactly. Launches one kernel and
+/// waits for it.
 ///
-/// Source: Kim et al., "Who Says Elephants Can't Run: Bringing Large Scale MoE Models into Cloud Scale
-/// Production", 2022, section 3.3, for the exponent; Frantar et al., "MARLIN", 2024, for lop3.
+/// Source: Kim et al., "Who Says Elephants Can't Run: Bringing Large Scale MoE Models into Cloud
+/// Scale Production", 2022, for the exponent; Frantar et al., "MARLIN", 2024, for lop3.
 ///
 /// \param words  [count]     eight codes each
 /// \param out    [8·count]   written in full, nothing outside it; 16-byte aligned

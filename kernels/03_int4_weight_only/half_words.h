@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Words of 32 bits that are seen as pairs of FP16 or BF16, and back. A register has no type, so on a
-/// GPU none of these is an instruction.
+/// Words of 32 bits that are seen as pairs of FP16 or BF16, and back. A register has no type, so on
+/// a GPU none of these is an instruction.
 #pragma once
 
 #include <cstdint>

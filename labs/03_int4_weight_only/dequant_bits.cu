@@ -15,8 +15,8 @@ constexpr int kThreads = 128;
 __device__ std::uint32_t insert(std::uint32_t word, std::uint32_t mask, std::uint32_t exponent) {
   std::uint32_t bits = 0;
   // TODO [dequant_bits_insert] Mask and insert by one lop3
-  // Set `bits` to (word & mask) | exponent, with ptx::lop3<table>(word, mask, exponent). The table of
-  // an expression of a, b and c is that expression with a = 0xF0, b = 0xCC and c = 0xAA.
+  // Set `bits` to (word & mask) | exponent, with ptx::lop3<table>(word, mask, exponent). The table
+  // of an expression of a, b and c is that expression with a = 0xF0, b = 0xCC and c = 0xAA.
   todo("dequant_bits_insert");
   return bits;
 }
@@ -24,17 +24,17 @@ __device__ std::uint32_t insert(std::uint32_t word, std::uint32_t mask, std::uin
 /// out[i] = (nibble i, nibble i + 4), each minus 8.
 __device__ void dequant_fp16(std::uint32_t word, half2 (&out)[4]) {
   // TODO [dequant_bits_fp16] Turn eight codes into FP16
-  // Set all four pairs of `out`. FP16 has 10 mantissa bits: 0x6400 is 1024, and the bits below count
-  // 1, 2, 4 … A nibble in bits 4-7 counts 16 times. as_half2(w) sees a word as a pair; __hsub2 and
-  // __hfma2(a, b, c) = a · b + c work on pairs. Shift `word` once only, by 8.
+  // Set all four pairs of `out`. FP16 has 10 mantissa bits: 0x6400 is 1024, and the bits below
+  // count 1, 2, 4 … A nibble in bits 4-7 counts 16 times. as_half2(w) sees a word as a pair;
+  // __hsub2 and __hfma2(a, b, c) = a · b + c work on pairs. Shift `word` once only, by 8.
   todo("dequant_bits_fp16");
 }
 
 /// out[i] = (nibble i, nibble i + 4), each minus 8.
 __device__ void dequant_bf16(std::uint32_t word, nv_bfloat162 (&out)[4]) {
   // TODO [dequant_bits_bf16] Turn eight codes into BF16
-  // Set all four pairs of `out`. BF16 has 7 mantissa bits: 0x4300 is 128, and the bits below count 1,
-  // 2, 4 … up to 64. as_bfloat162(w) sees a word as a pair; __hsub2 works on these pairs too.
+  // Set all four pairs of `out`. BF16 has 7 mantissa bits: 0x4300 is 128, and the bits below count
+  // 1, 2, 4 … up to 64. as_bfloat162(w) sees a word as a pair; __hsub2 works on these pairs too.
   todo("dequant_bits_bf16");
 }
 

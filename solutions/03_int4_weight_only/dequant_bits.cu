@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// dequant_bits: codes become the last bits of a float, and one instruction takes off what is too much.
+/// dequant_bits: codes become the last bits of a float; one instruction takes off what is too much.
 ///
 /// Bottleneck   instructions: 1 lop3 and 1 subtraction a pair, a shift for every second one in FP16
 /// Teaches      1024 + code is 0x6400 | code; the same four bits higher is 1024 + 16 · code
@@ -19,11 +19,11 @@ constexpr int kThreads = 128;
 __device__ std::uint32_t insert(std::uint32_t word, std::uint32_t mask, std::uint32_t exponent) {
   std::uint32_t bits = 0;
   // BEGIN SOLUTION [dequant_bits_insert] Mask and insert by one lop3
-  // Set `bits` to (word & mask) | exponent, with ptx::lop3<table>(word, mask, exponent). The table of
-  // an expression of a, b and c is that expression with a = 0xF0, b = 0xCC and c = 0xAA.
+  // Set `bits` to (word & mask) | exponent, with ptx::lop3<table>(word, mask, exponent). The table
+  // of an expression of a, b and c is that expression with a = 0xF0, b = 0xCC and c = 0xAA.
 
-  // Those three constants list all eight combinations of a bit of a, b and c, one a position; so the
-  // result lists what comes out for each. Here it is 0xEA.
+  // Those three constants list all eight combinations of a bit of a, b and c, one a position; so
+  // the result lists what comes out for each. Here it is 0xEA.
   constexpr int kMaskAndInsert = (0xF0 & 0xCC) | 0xAA;
   bits = ptx::lop3<kMaskAndInsert>(word, mask, exponent);
   // END SOLUTION [dequant_bits_insert]
@@ -33,12 +33,13 @@ __device__ std::uint32_t insert(std::uint32_t word, std::uint32_t mask, std::uin
 /// out[i] = (nibble i, nibble i + 4), each minus 8.
 __device__ void dequant_fp16(std::uint32_t word, half2 (&out)[4]) {
   // BEGIN SOLUTION [dequant_bits_fp16] Turn eight codes into FP16
-  // Set all four pairs of `out`. FP16 has 10 mantissa bits: 0x6400 is 1024, and the bits below count
-  // 1, 2, 4 … A nibble in bits 4-7 counts 16 times. as_half2(w) sees a word as a pair; __hsub2 and
-  // __hfma2(a, b, c) = a · b + c work on pairs. Shift `word` once only, by 8.
+  // Set all four pairs of `out`. FP16 has 10 mantissa bits: 0x6400 is 1024, and the bits below
+  // count 1, 2, 4 … A nibble in bits 4-7 counts 16 times. as_half2(w) sees a word as a pair;
+  // __hsub2 and __hfma2(a, b, c) = a · b + c work on pairs. Shift `word` once only, by 8.
 
   // What is too much, and the 8: 1024 + 8 of a low nibble; 1024 / 16 + 8 of a high one, which is
-  // divided by 16 on the way. Everything is an integer or a sixteenth below 2048, so nothing rounds.
+  // divided by 16 on the way. Everything is an integer or a sixteenth below 2048, so nothing
+  // rounds.
   const half2 low_excess = as_half2(0x64086408);   // 1032, 1032
   const half2 sixteenth = as_half2(0x2C002C00);    // 1/16, 1/16
   const half2 high_excess = as_half2(0xD480D480);  // -72, -72
@@ -55,8 +56,8 @@ __device__ void dequant_fp16(std::uint32_t word, half2 (&out)[4]) {
 /// out[i] = (nibble i, nibble i + 4), each minus 8.
 __device__ void dequant_bf16(std::uint32_t word, nv_bfloat162 (&out)[4]) {
   // BEGIN SOLUTION [dequant_bits_bf16] Turn eight codes into BF16
-  // Set all four pairs of `out`. BF16 has 7 mantissa bits: 0x4300 is 128, and the bits below count 1,
-  // 2, 4 … up to 64. as_bfloat162(w) sees a word as a pair; __hsub2 works on these pairs too.
+  // Set all four pairs of `out`. BF16 has 7 mantissa bits: 0x4300 is 128, and the bits below count
+  // 1, 2, 4 … up to 64. as_bfloat162(w) sees a word as a pair; __hsub2 works on these pairs too.
 
   // A nibble in bits 4-7 would need eight mantissa bits: its highest would land in the exponent. So
   // each nibble is shifted down to bits 0-3, which costs three shifts instead of one.

@@ -90,8 +90,8 @@ void check_golden(Dequant dequant) {
   judge_words(name, words, run(dequant, words, name), expected.view());
 }
 
-/// Every code in every place, among zeros, which show a code that is read twice or in another place,
-/// and among fifteens, which show a neighbour's bits.
+/// Every code in every place, among zeros, which show a code that is read twice or in another
+/// place, and among fifteens, which show a neighbour's bits.
 Words every_code_in_every_place() {
   Words words;
   for (const std::uint32_t others : {0x00000000U, 0xFFFFFFFFU}) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What the tests of all CUDA exercises share: poisoned outputs on the device, counted accesses, and
-/// the fixture. The same source tests the CPU's execution and the GPU's.
+/// What the tests of all CUDA exercises share: poisoned outputs on the device, counted accesses,
+/// and the fixture. The same source tests the CPU's execution and the GPU's.
 #pragma once
 
 #include <gtest/gtest.h>
