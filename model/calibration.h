@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "02_int8_calibration/calibrate.h"
+#include "03_int4_weight_only/gptq.h"
 #include "common/isa.h"
 #include "model/checkpoint.h"
 #include "model/evaluate.h"
@@ -40,6 +41,25 @@ Thresholds calibrate_layers(std::span<const LayerInput> inputs, Calibrator calib
 /// \param alpha   0 … 1: how much of the difficulty goes to the weights
 /// \throws ContractError when the inputs are not this checkpoint's.
 void smooth_checkpoint(Checkpoint& checkpoint, std::span<const LayerInput> inputs, double alpha);
+
+/// GPTQ on every layer, each with the Hessian of its own inputs. The inputs are those of the model in
+/// FP16, not of one whose earlier layers are rounded already.
+/// \throws ContractError when the inputs are not this checkpoint's, or as quantize_int4_gptq does.
+Int4Layers gptq_layers(const Checkpoint& checkpoint, std::span<const LayerInput> inputs,
+                       const GptqOptions& options, const Machine& machine);
+
+struct AwqOptions {
+  std::int64_t group_size = 128;
+  bool clip = true;  ///< also search how far each group's range can shrink
+};
+
+/// AWQ on a checkpoint, to be rounded to nearest afterwards: scales of q, k, v and of gate, up are
+/// folded into the norms before them, those of down_proj into the rows of up_proj; o_proj keeps its
+/// own (under grouped queries v_proj has fewer rows). Then weights are clipped, but for q and k, whose
+/// products are too sensitive. The FP32 function changes by the clipping only.
+/// \throws ContractError as smooth_checkpoint does.
+void awq_checkpoint(Checkpoint& checkpoint, std::span<const LayerInput> inputs,
+                    const AwqOptions& options, const Machine& machine);
 
 /// Fixed scales as a file: {"schema", "schema_version", "calibrator", "thresholds": {layer: number}}.
 std::string thresholds_to_json(const Thresholds& thresholds, const std::string& calibrator);

@@ -14,6 +14,7 @@
 #include "02_int8_calibration/w8a8_gemm.h"
 #include "03_int4_weight_only/int4_weights.h"
 #include "03_int4_weight_only/w4a16_gemm.h"
+#include "03_int4_weight_only/w4a8_gemm.h"
 #include "common/matrix.h"
 #include "model/narrow.h"
 
@@ -124,8 +125,7 @@ class Int8Linear final : public Linear {
 
 class Int4Linear final : public Linear {
  public:
-  Int4Linear(MatrixView<const float> weight, std::int64_t group_size)
-      : weight_(quantize_int4_rtn(weight, group_size)) {}
+  explicit Int4Linear(Int4Matrix weight) : weight_(std::move(weight)) {}
   void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
     w4a16_gemm(narrow<half_t>("activation", X, machine).view(), weight_.view(), Y, machine);
   }
@@ -143,6 +143,28 @@ class Int4Linear final : public Linear {
   Int4Matrix weight_;
 };
 
+class W4A8Linear final : public Linear {
+ public:
+  explicit W4A8Linear(const Int4Matrix& weight) : weight_(pack_panels(weight.view())) {}
+  void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
+    const Int8Matrix x = quantized(X, Granularity::kPerRow, machine);
+    w4a8_gemm(x.view(), weight_.view(), Y, machine);
+  }
+  void read_row(std::int64_t n, std::span<float> out) const override {
+    const Int4Panels w = weight_.view();
+    for (std::int64_t k = 0; k < w.K; ++k) {
+      const std::int64_t g = k / w.group_size;
+      out[static_cast<std::size_t>(k)] =
+          to_float(w.scale(n, g)) *
+          static_cast<float>(w.code(n, g, k % w.group_size) - w.zero_point(n, g));
+    }
+  }
+  std::int64_t bytes() const override { return weight_.bytes(); }
+
+ private:
+  Int4PanelMatrix weight_;
+};
+
 }  // namespace
 
 std::string_view weight_format_name(WeightFormat format) {
@@ -157,6 +179,8 @@ std::string_view weight_format_name(WeightFormat format) {
       return "int8";
     case WeightFormat::kInt4:
       return "int4";
+    case WeightFormat::kW4A8:
+      return "w4a8";
   }
   return "unknown";
 }
@@ -173,9 +197,18 @@ std::unique_ptr<Linear> make_linear(MatrixView<const float> weight, const Linear
     case WeightFormat::kInt8:
       return std::make_unique<Int8Linear>(weight, recipe.activations, machine);
     case WeightFormat::kInt4:
-      return std::make_unique<Int4Linear>(weight, recipe.group_size);
+    case WeightFormat::kW4A8:
+      return make_linear(quantize_int4_rtn(weight, recipe.group_size), recipe.weights, machine);
   }
   fail_contract("make_linear: format ", static_cast<int>(recipe.weights), " is unknown");
+}
+
+std::unique_ptr<Linear> make_linear(const Int4Matrix& weight, WeightFormat format, const Machine&) {
+  QLAB_CHECK(format == WeightFormat::kInt4 || format == WeightFormat::kW4A8,
+             "make_linear: ", weight_format_name(format),
+             " does not store 4-bit weights; use int4 or w4a8");
+  if (format == WeightFormat::kInt4) return std::make_unique<Int4Linear>(weight);
+  return std::make_unique<W4A8Linear>(weight);
 }
 
 Isa linear_path(WeightFormat format, Isa isa) {
@@ -190,6 +223,8 @@ Isa linear_path(WeightFormat format, Isa isa) {
       return best_rung(kW8A8GemmRungs, isa).needs;
     case WeightFormat::kInt4:
       return best_rung(kW4A16GemmRungs, isa).needs;
+    case WeightFormat::kW4A8:
+      return best_rung(kW4A8GemmRungs, isa).needs;
   }
   fail_contract("linear_path: format ", static_cast<int>(format), " is unknown");
 }

@@ -10,16 +10,18 @@
 #include <string_view>
 
 #include "02_int8_calibration/quantize_rows.h"
+#include "03_int4_weight_only/int4_weights.h"
 #include "common/contract.h"
 #include "common/isa.h"
 
 namespace qlab {
 
 /// How a linear layer stores its weights. Its activations follow: kFp16 and kInt4 round them to
-/// FP16, kBf16 to BF16, kInt8 to INT8 as Int8Activations says.
-enum class WeightFormat { kFp32, kFp16, kBf16, kInt8, kInt4 };
+/// FP16, kBf16 to BF16, kInt8 to INT8 as Int8Activations says, kW4A8 (4-bit weights) to INT8 with a
+/// scale a token.
+enum class WeightFormat { kFp32, kFp16, kBf16, kInt8, kInt4, kW4A8 };
 
-/// "fp32", "fp16", "bf16", "int8", "int4".
+/// "fp32", "fp16", "bf16", "int8", "int4", "w4a8".
 std::string_view weight_format_name(WeightFormat format);
 
 /// How kInt8 brings the input of a layer to INT8. Without a fixed scale, scales are found in each call.
@@ -37,7 +39,7 @@ struct Int8Activations {
 /// How a linear layer is stored and fed.
 struct LinearRecipe {
   WeightFormat weights = WeightFormat::kFp16;
-  std::int64_t group_size = 128;     ///< of kInt4, along K
+  std::int64_t group_size = 128;     ///< of kInt4 and kW4A8, along K
   Int8Activations activations = {};  ///< of kInt8
 };
 
@@ -60,6 +62,11 @@ class Linear {
 /// \throws ContractError naming the first weight that the format cannot hold, or for activations that
 ///         ask for a fixed scale and for outlier columns at once.
 std::unique_ptr<Linear> make_linear(MatrixView<const float> weight, const LinearRecipe& recipe,
+                                    const Machine& machine);
+
+/// The same for weights that were rounded elsewhere: codes, scales and zero points are taken as they are.
+/// \throws ContractError for a format that does not store 4-bit weights.
+std::unique_ptr<Linear> make_linear(const Int4Matrix& weight, WeightFormat format,
                                     const Machine& machine);
 
 /// The instructions that the format's kernel takes on a machine of this level.

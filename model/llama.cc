@@ -37,18 +37,20 @@ MatrixView<float> columns(Matrix<float>& m, std::int64_t first, std::int64_t cou
   return {m.data() + first, m.rows(), count, m.cols()};
 }
 
-/// The thresholds are for exactly these layers.
-void check_names(const Thresholds& thresholds, const std::vector<std::string>& names) {
+/// What was calibrated is for exactly the layers of this model, or for none.
+template <class T>
+void check_names(const char* what, const std::map<std::string, T, std::less<>>& calibrated,
+                 const LlamaConfig& config) {
+  if (calibrated.empty()) return;
+  const std::vector<std::string> names = linear_names(config);
   for (const std::string& name : names) {
-    QLAB_CHECK(thresholds.contains(name), "Llama: no threshold for ", name, "; it has ",
-               thresholds.size(), ", the first for ", thresholds.begin()->first,
+    QLAB_CHECK(calibrated.contains(name), "Llama: no ", what, " for ", name, "; it has ",
+               calibrated.size(), ", the first for ", calibrated.begin()->first,
                "; calibrate this model");
   }
-  for (const auto& [name, threshold] : thresholds) {
-    QLAB_CHECK(std::ranges::find(names, name) != names.end(), "Llama: a threshold for ", name,
+  for (const auto& [name, found] : calibrated) {
+    QLAB_CHECK(std::ranges::find(names, name) != names.end(), "Llama: a ", what, " for ", name,
                ", which this model does not have; calibrate this model");
-    QLAB_CHECK(std::isfinite(threshold) && threshold >= 0, "Llama: the threshold for ", name,
-               " is ", threshold, ", expected a finite number from 0 on");
   }
 }
 
@@ -71,40 +73,60 @@ std::vector<std::string> linear_names(const LlamaConfig& config) {
   return names;
 }
 
-Llama::Layer::Layer(const LayerWeights& w, const Recipe& recipe,
-                    std::span<const std::string> layer_names, const Thresholds& thresholds,
-                    const Machine& machine)
-    : input_norm(w.input_norm),
-      post_attention_norm(w.post_attention_norm),
-      names(layer_names.begin(), layer_names.end()) {
-  const auto make = [&](const std::string& name,
-                        std::initializer_list<const Matrix<float>*> parts) {
+Matrix<float> linear_weight(const Checkpoint& checkpoint, std::size_t index) {
+  const LayerWeights& w = checkpoint.layers.at(index / 4);
+  switch (index % 4) {
+    case 0:
+      return stack({&w.q_proj, &w.k_proj, &w.v_proj});
+    case 1:
+      return w.o_proj;
+    case 2:
+      return stack({&w.gate_proj, &w.up_proj});
+    default:
+      return w.down_proj;
+  }
+}
+
+Llama::Layer::Layer(const Checkpoint& checkpoint, std::size_t index, const Recipe& recipe,
+                    const Calibrated& calibrated, const Machine& machine)
+    : input_norm(checkpoint.layers[index].input_norm),
+      post_attention_norm(checkpoint.layers[index].post_attention_norm) {
+  const std::vector<std::string> all = linear_names(checkpoint.config);
+  names.assign(all.begin() + 4 * static_cast<std::ptrdiff_t>(index),
+               all.begin() + 4 * static_cast<std::ptrdiff_t>(index + 1));
+  const auto make = [&](std::size_t part) {
+    if (!calibrated.int4.empty()) {
+      return make_linear(calibrated.int4.at(names[part]), recipe.weights, machine);
+    }
     LinearRecipe linear{recipe.weights, recipe.group_size, recipe.activations};
-    if (!thresholds.empty()) linear.activations.absmax = thresholds.at(name);
-    return make_linear(stack(parts).view(), linear, machine);
+    if (!calibrated.absmax.empty()) linear.activations.absmax = calibrated.absmax.at(names[part]);
+    return make_linear(linear_weight(checkpoint, 4 * index + part).view(), linear, machine);
   };
-  qkv = make(names[0], {&w.q_proj, &w.k_proj, &w.v_proj});
-  o = make(names[1], {&w.o_proj});
-  gate_up = make(names[2], {&w.gate_proj, &w.up_proj});
-  down = make(names[3], {&w.down_proj});
+  qkv = make(0);
+  o = make(1);
+  gate_up = make(2);
+  down = make(3);
 }
 
 Llama::Llama(const Checkpoint& checkpoint, const Recipe& recipe, const Machine& machine,
-             const Thresholds& thresholds)
+             const Calibrated& calibrated)
     : config_(checkpoint.config),
       recipe_(recipe),
       inv_freq_(rope_inv_freq(checkpoint.config)),
       norm_(checkpoint.norm) {
-  const std::vector<std::string> names = linear_names(config_);
-  if (!thresholds.empty()) check_names(thresholds, names);
+  check_names("threshold", calibrated.absmax, config_);
+  check_names("rounded weight", calibrated.int4, config_);
+  for (const auto& [name, threshold] : calibrated.absmax) {
+    QLAB_CHECK(std::isfinite(threshold) && threshold >= 0, "Llama: the threshold for ", name,
+               " is ", threshold, ", expected a finite number from 0 on");
+  }
   const auto table = [&](const Matrix<float>& weight) {
     return make_linear(weight.view(), {.weights = table_format(recipe.weights)}, machine);
   };
   embed_ = table(checkpoint.embed_tokens);
   head_ = config_.tie_word_embeddings ? embed_ : table(checkpoint.lm_head);
   for (std::size_t i = 0; i < checkpoint.layers.size(); ++i) {
-    layers_.emplace_back(checkpoint.layers[i], recipe, std::span(names).subspan(4 * i, 4),
-                         thresholds, machine);
+    layers_.emplace_back(checkpoint, i, recipe, calibrated, machine);
   }
 }
 

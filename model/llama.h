@@ -23,12 +23,21 @@ namespace qlab {
 /// A threshold for the input of each linear layer inside the blocks, by its name (linear_names).
 using Thresholds = std::map<std::string, float, std::less<>>;
 
+/// The weights of each of these layers, rounded ahead of time.
+using Int4Layers = std::map<std::string, Int4Matrix, std::less<>>;
+
+/// What calibration found out before the model is built. Empty parts: found by the model itself.
+struct Calibrated {
+  Thresholds absmax = {};  ///< of kInt8: fixed scales of activations; empty: found in each call
+  Int4Layers int4 = {};    ///< of kInt4 and kW4A8; empty: rounded to nearest
+};
+
 /// Which precision goes where. Embedding and lm_head stay in 16 bits (BF16 with kBf16, else FP16; with
 /// kFp32 in FP32), as in the checkpoints that engines load. Norms and what flows between the linear
 /// layers are FP32. kFp32 for both is the ruler: nothing is rounded on purpose.
 struct Recipe {
   WeightFormat weights = WeightFormat::kFp16;
-  std::int64_t group_size = 128;     ///< of kInt4, along K
+  std::int64_t group_size = 128;     ///< of kInt4 and kW4A8, along K
   Int8Activations activations = {};  ///< of kInt8; absmax is set layer by layer, from thresholds
   KvFormat kv = KvFormat::kFp16;
 };
@@ -38,16 +47,18 @@ struct Recipe {
 /// "….self_attn.o_proj", "….mlp.gate_up_proj", "….mlp.down_proj".
 std::vector<std::string> linear_names(const LlamaConfig& config);
 
+/// The weight [N, K] of the layer linear_names()[index]: parts that read one input, below each other.
+Matrix<float> linear_weight(const Checkpoint& checkpoint, std::size_t index);
+
 /// Sees the input [tokens, K] of each linear layer inside the blocks before it is rounded.
 using LinearObserver = std::function<void(std::string_view name, MatrixView<const float> input)>;
 
 class Llama {
  public:
-  /// \param thresholds  of kInt8: fixed scales of activations; empty: scales are found in each call
-  /// \throws ContractError naming the first layer that thresholds lack, or a name in them that is no
-  ///         layer's, and the first weight that a format cannot hold.
+  /// \throws ContractError naming the first layer that a part of `calibrated` lacks, or a name in it
+  ///         that is no layer's, and the first weight that a format cannot hold.
   Llama(const Checkpoint& checkpoint, const Recipe& recipe, const Machine& machine,
-        const Thresholds& thresholds = {});
+        const Calibrated& calibrated = {});
 
   const LlamaConfig& config() const { return config_; }
 
@@ -72,9 +83,8 @@ class Llama {
  private:
   /// Layers that read the same input are stacked into one, as engines do: the input is rounded once.
   struct Layer {
-    /// names: those of its four linear layers.
-    Layer(const LayerWeights& weights, const Recipe& recipe, std::span<const std::string> names,
-          const Thresholds& thresholds, const Machine& machine);
+    Layer(const Checkpoint& checkpoint, std::size_t index, const Recipe& recipe,
+          const Calibrated& calibrated, const Machine& machine);
     std::vector<float> input_norm, post_attention_norm;  // [hidden]
     std::unique_ptr<Linear> qkv;      // [(n_heads + 2 · n_kv_heads) · head_dim, hidden]
     std::unique_ptr<Linear> o;        // [hidden, n_heads · head_dim]

@@ -152,19 +152,19 @@ TEST(Calibration, FixedScalesAreForTheLayersOfTheModel) {
   const Recipe int8{.weights = WeightFormat::kInt8};
   const Thresholds good =
       calibrate_layers(small.observe(), Calibrator::kAbsmax, 100, small.machine);
-  EXPECT_NO_THROW(Llama(small.checkpoint, int8, small.machine, good));
+  EXPECT_NO_THROW(Llama(small.checkpoint, int8, small.machine, {.absmax = good}));
   Thresholds missing = good;
   missing.erase("model.layers.1.mlp.down_proj");
   EXPECT_THAT(
-      [&] { Llama(small.checkpoint, int8, small.machine, missing); },
+      [&] { Llama(small.checkpoint, int8, small.machine, {.absmax = missing}); },
       ThrowsMessage<ContractError>(HasSubstr("no threshold for model.layers.1.mlp.down_proj")));
   Thresholds strange = good;
   strange["model.layers.9.mlp.down_proj"] = 1;
-  EXPECT_THAT([&] { Llama(small.checkpoint, int8, small.machine, strange); },
+  EXPECT_THAT([&] { Llama(small.checkpoint, int8, small.machine, {.absmax = strange}); },
               ThrowsMessage<ContractError>(HasSubstr("model.layers.9.mlp.down_proj, which this")));
   Thresholds negative = good;
   negative["model.layers.0.mlp.down_proj"] = -1;
-  EXPECT_THAT([&] { Llama(small.checkpoint, int8, small.machine, negative); },
+  EXPECT_THAT([&] { Llama(small.checkpoint, int8, small.machine, {.absmax = negative}); },
               ThrowsMessage<ContractError>(HasSubstr("is -1, expected a finite number")));
 }
 

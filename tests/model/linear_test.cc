@@ -28,7 +28,7 @@ namespace {
 
 constexpr std::int64_t kM = 5, kN = 23, kK = 70, kGroupSize = 32;
 constexpr WeightFormat kFormats[] = {WeightFormat::kFp32, WeightFormat::kFp16, WeightFormat::kBf16,
-                                     WeightFormat::kInt8, WeightFormat::kInt4};
+                                     WeightFormat::kInt8, WeightFormat::kInt4, WeightFormat::kW4A8};
 
 Operand<float> normal_operand(std::int64_t rows, std::int64_t cols, Random& random) {
   Operand<float> x(rows, cols);
@@ -60,6 +60,9 @@ Matrix<double> rounded(MatrixView<const float> X, WeightFormat format, Granulari
   if (format == WeightFormat::kInt8) {
     quantize_rows_ref(X, granularity, codes.view(), scale.data());
   }
+  if (format == WeightFormat::kW4A8) {
+    quantize_rows_ref(X, Granularity::kPerRow, codes.view(), scale.data());
+  }
   Matrix<double> out(X.rows(), X.cols());
   for (std::int64_t m = 0; m < X.rows(); ++m) {
     for (std::int64_t k = 0; k < X.cols(); ++k) {
@@ -71,6 +74,7 @@ Matrix<double> rounded(MatrixView<const float> X, WeightFormat format, Granulari
           out(m, k) = to_float(from_float<bf16_t>(X(m, k)));
           break;
         case WeightFormat::kInt8:
+        case WeightFormat::kW4A8:
           out(m, k) = double{scale[static_cast<std::size_t>(m)]} * codes(m, k);
           break;
         case WeightFormat::kFp16:
@@ -151,8 +155,12 @@ TEST_P(LinearFormats, StoresWeightsNearTheOriginals) {
       // zero point is rounded too (the ends may clip). 1 % for scales in FP16 and FP32.
       const double w = weight.view()(n, k);
       const double largest = std::max(-low, high);
-      const double allowed[] = {0, 0x1p-11 * std::abs(w) + 0x1p-25, 0x1p-8 * std::abs(w),
-                                1.01 * 0.5 / 127 * largest, 1.01 * (high - low) / 15};
+      const double allowed[] = {0,
+                                0x1p-11 * std::abs(w) + 0x1p-25,
+                                0x1p-8 * std::abs(w),
+                                1.01 * 0.5 / 127 * largest,
+                                1.01 * (high - low) / 15,
+                                1.01 * (high - low) / 15};
       const double error = std::abs(stored(n, k) - w);
       ASSERT_TRUE(error <= allowed[static_cast<int>(GetParam())])
           << n << ", " << k << ": " << error;
@@ -163,7 +171,9 @@ TEST_P(LinearFormats, StoresWeightsNearTheOriginals) {
 TEST_P(LinearFormats, CountsItsBytes) {
   const std::int64_t groups = 3;  // of 32 along 70
   const std::int64_t expected[] = {4 * kN * kK, 2 * kN * kK, 2 * kN * kK, kN * kK + 4 * kN,
-                                   kN * kK / 2 + kN * groups * 3};
+                                   kN * kK / 2 + kN * groups * 3,
+                                   // Panels of 32 rows; groups of 32, 32 and 6 k, padded to 8.
+                                   32 * (72 / 2 + groups * 3)};
   const Matrix<float> weight(kN, kK);
   ThreadPool threads(1);
   EXPECT_EQ(make(weight.view(), GetParam(), {threads})->bytes(),

@@ -38,8 +38,7 @@ const Results& small_results() {
          {CalibrationSet::kSameText, CalibrationSet::kOtherDomain, CalibrationSet::kTooSmall}) {
       evaluation.calibration.texts[set] = text;
     }
-    const SpeedPlan plan{.layers = {{"small layer", 128, 64}},
-                         .tokens = {1, 4, 16, 256},
+    const SpeedPlan plan{.layers = {{"small layer", 128, 64, {1, 4, 16, 256}}},
                          .n_heads = 2,
                          .n_kv_heads = 2,
                          .head_dim = 16,
@@ -148,8 +147,9 @@ TEST(TimedProblems, TakeThePathThatTheyName) {
 TEST(Memory, KnowsTheBytesThatALayerTakes) {
   ThreadPool threads(1);
   Matrix<float> weight(6, 72);
-  for (const WeightFormat format : {WeightFormat::kFp32, WeightFormat::kFp16, WeightFormat::kBf16,
-                                    WeightFormat::kInt8, WeightFormat::kInt4}) {
+  for (const WeightFormat format :
+       {WeightFormat::kFp32, WeightFormat::kFp16, WeightFormat::kBf16, WeightFormat::kInt8,
+        WeightFormat::kInt4, WeightFormat::kW4A8}) {
     const Recipe recipe{.weights = format, .group_size = 32};  // 72 is three groups, one is short
     const auto layer =
         make_linear(weight.view(), {.weights = format, .group_size = 32}, Machine{threads});
@@ -199,6 +199,36 @@ TEST(Interleaved, TheRatioIsTakenRoundByRound) {
   EXPECT_EQ(ratio.high, 2);
 }
 
+SpeedRow timed_row(const std::string& name, std::int64_t M, Interval to_fp16, double noise) {
+  SpeedRow row{};
+  row.operation = "a layer 8×8, M = " + std::to_string(M);
+  row.name = name;
+  row.to_fp16 = to_fp16;
+  row.noise = noise;
+  return row;
+}
+
+TEST(Crossovers, AreTheFirstNumberOfTokensWithoutAGain) {
+  Speed speed{};
+  const std::vector<std::pair<std::int64_t, double>> ratios = {
+      {1, 0.5}, {2, 0.7}, {4, 0.975}, {8, 0.99}, {16, 1.5}};
+  for (const auto& [M, ratio] : ratios) {
+    speed.rows.push_back(timed_row("fp16", M, {1, 1, 1}, 0.02));
+    speed.rows.push_back(timed_row("int4", M, {ratio, ratio - 0.03, ratio + 0.01}, 0.02));
+    speed.rows.push_back(timed_row("int8", M, {0.3, 0.3, 0.3}, 0.02));
+    speed.rows.push_back(timed_row("int4 on scalar", M, {9, 9, 9}, 0.02));
+  }
+  const SpeedPlan::Layer layer{"a layer", 8, 8, {1, 2, 4, 8, 16}};
+  const std::vector<Crossover> found = crossovers(speed, layer);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].name, "int4");
+  EXPECT_EQ(found[0].tokens.value, 8);  // 0.99 is a gain of 1 %, which is none
+  EXPECT_EQ(found[0].tokens.low, 4);    // 0.985 + 2 % may be no gain
+  EXPECT_EQ(found[0].tokens.high, 16);  // 0.96 - 2 % may still be one
+  EXPECT_EQ(found[1].name, "int8");
+  EXPECT_TRUE(std::isinf(found[1].tokens.value));
+}
+
 /// The small run, with one exact number moved to the other side of its claim.
 TEST(Report, SaysOfEachVerdictHowOftenItFell) {
   Results r = small_results();
@@ -210,7 +240,7 @@ TEST(Report, SaysOfEachVerdictHowOftenItFell) {
   EXPECT_THAT(text, testing::HasSubstr("held              C01  16.0, claimed within 16 … 16"));
   EXPECT_THAT(text, testing::HasSubstr("did not hold here C07  9.000, claimed within 8 … 8.25"));
   EXPECT_THAT(text, testing::HasSubstr("not measured here C02  for the test, claimed"));
-  EXPECT_THAT(text, testing::HasSubstr("44 claims: 1 held, 2 did not hold here, 41 not measured"));
+  EXPECT_THAT(text, testing::HasSubstr("51 claims: 1 held, 2 did not hold here, 48 not measured"));
   EXPECT_FALSE(all_held(r));
   r.measurements["weight_bits(int8)"] = r.measurements["weight_bits(int4_g128)"] = NotMeasured{};
   EXPECT_TRUE(all_held(r)) << "what was not measured does not count against --strict";
@@ -224,7 +254,7 @@ TEST(Report, NamesEveryRowAndEveryClaim) {
   for (const Claim& claim : small_results().plan.claims) {
     EXPECT_THAT(text, testing::HasSubstr(" " + claim.id + " "));
   }
-  EXPECT_THAT(text, testing::HasSubstr("44 claims: "));
+  EXPECT_THAT(text, testing::HasSubstr("51 claims: "));
 }
 
 TEST(Report, HasNoEscapesWithoutColorAndOnlyAsciiWhenAsked) {

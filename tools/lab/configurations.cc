@@ -6,6 +6,8 @@
 namespace qlab {
 namespace {
 
+constexpr std::int64_t kWholeRow = std::int64_t{1} << 30;  // longer than any row
+
 constexpr Int8Activations kOneScaleACall{.granularity = Granularity::kPerTensor};
 constexpr Int8Activations kLlmInt8{.outliers_from = kLlmInt8Threshold};
 constexpr Int8Activations kBitsandbytes{.outliers_from = kLlmInt8Threshold,
@@ -110,6 +112,32 @@ std::vector<Configuration> make_configurations() {
       {.name = "int4_g32",
        .recipe = {.weights = kInt4, .group_size = 32},
        .what = "weights, a scale and a zero point for 32"},
+      {.name = "int4_gptq",
+       .recipe = {.weights = kInt4, .group_size = 128},
+       .method = Int4Method::kGptq,
+       .what = "as int4_g128, by GPTQ"},
+      {.name = "int4_awq",
+       .recipe = {.weights = kInt4, .group_size = 128},
+       .method = Int4Method::kAwq,
+       .what = "as int4_g128, after AWQ"},
+      {.name = "int4_channel",
+       .recipe = {.weights = kInt4, .group_size = kWholeRow},
+       .part = Part::kDetail,
+       .what = "weights, a scale and a zero point for a whole row"},
+      {.name = "int4_gptq_g32",
+       .recipe = {.weights = kInt4, .group_size = 32},
+       .method = Int4Method::kGptq,
+       .part = Part::kDetail,
+       .what = "as int4_g32, by GPTQ"},
+      {.name = "int4_awq_g32",
+       .recipe = {.weights = kInt4, .group_size = 32},
+       .method = Int4Method::kAwq,
+       .part = Part::kDetail,
+       .what = "as int4_g32, after AWQ"},
+      {.name = "int4_w4a8",
+       .recipe = {.weights = kW4A8, .group_size = 128},
+       .part = Part::kDetail,
+       .what = "weights as int4_g128, and activations to INT8 with a scale a token"},
       {.name = "kv_int8",
        .row = "KV Cache quantization",
        .recipe = {.weights = kFp16, .kv = KvFormat::kInt8},
@@ -135,7 +163,9 @@ const std::vector<Configuration>& configurations() {
 bool in_family(const Configuration& configuration, std::string_view family) {
   const Recipe& recipe = configuration.recipe;
   if (family == "int8") return recipe.weights == WeightFormat::kInt8;
-  if (family == "int4") return recipe.weights == WeightFormat::kInt4;
+  if (family == "int4") {
+    return recipe.weights == WeightFormat::kInt4 || recipe.weights == WeightFormat::kW4A8;
+  }
   return recipe.kv != KvFormat::kFp16 && recipe.kv != KvFormat::kFp32;
 }
 

@@ -27,6 +27,13 @@ struct FixedScales {
   CalibrationSet set = CalibrationSet::kSameText;
 };
 
+/// How 4-bit weights come from FP16 ones.
+enum class Int4Method {
+  kNearest,  ///< each weight by itself
+  kGptq,     ///< errors made up for by later columns
+  kAwq,      ///< scales that protect the channels with large activations
+};
+
 /// Where a configuration is shown.
 enum class Part {
   kMain,    ///< in the first table of quality
@@ -37,9 +44,10 @@ struct Configuration {
   std::string name;      ///< as in the plan: "int4_g128"
   std::string row = {};  ///< of the table; empty for a ruler or a variation that a claim asks for
   Recipe recipe;
-  bool outliers = false;                  ///< on the model with planted activation outliers
-  std::optional<double> smoothing = {};   ///< SmoothQuant's alpha
-  std::optional<FixedScales> fixed = {};  ///< without: found in each call
+  bool outliers = false;                     ///< on the model with planted activation outliers
+  std::optional<double> smoothing = {};      ///< SmoothQuant's alpha
+  std::optional<FixedScales> fixed = {};     ///< without: found in each call
+  Int4Method method = Int4Method::kNearest;  ///< of 4-bit weights
   Part part = Part::kMain;
   std::string what;  ///< what is quantized, in words
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// The results as JSON; docs/compare_json.md describes every key.
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "lab/results.h"
@@ -37,6 +38,12 @@ Json to_json(const SpeedRow& row) {
           {"read_bandwidth_share", row.read_bandwidth_share},
           {"fma_peak_share", row.fma_peak_share},
           {"rounds", row.rounds}};
+}
+
+Json to_json(const Crossover& crossover) {
+  Json json = {{"config", crossover.name}, {"tokens", nullptr}};  // null: it gains at all of them
+  if (std::isfinite(crossover.tokens.value)) json["tokens"] = crossover.tokens.value;
+  return json;
 }
 
 Json to_json(const MemoryRow& row) {
@@ -120,6 +127,7 @@ std::string to_json(const Results& results) {
                      {"claims", claims},
                      {"quality", list(results.quality.rows)},
                      {"speed", list(results.speed.rows)},
+                     {"crossovers", list(results.speed.crossovers)},
                      {"memory", list(results.memory)}};
   return json.dump(1) + "\n";
 }

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "03_int4_weight_only/int4_weights.h"
+#include "03_int4_weight_only/int4_panels.h"
 
 namespace qlab {
 namespace {
@@ -27,7 +27,7 @@ std::vector<std::pair<std::int64_t, std::int64_t>> block_layers(const LlamaConfi
 
 /// Whether another configuration stores the very same bytes: only activations, or values, differ.
 bool stores_as_another(const Configuration& c) {
-  return c.outliers || c.smoothing || c.fixed ||
+  return c.outliers || c.smoothing || c.fixed || c.method != Int4Method::kNearest ||
          c.recipe.activations.granularity == Granularity::kPerTensor;
 }
 
@@ -64,6 +64,8 @@ std::int64_t linear_layer_bytes(const Recipe& recipe, std::int64_t N, std::int64
       const bool keeps_fp16 = a.outliers_from && !a.outliers_from_codes;
       return N * K + 4 * N + (keeps_fp16 ? 2 * N * K : 0);
     }
+    case WeightFormat::kW4A8:  // panels are padded
+      return int4_panels(N) * int4_panel_bytes(K, recipe.group_size);
     case WeightFormat::kInt4:
       return N * ((K + 1) / 2) + 3 * N * int4_groups(K, recipe.group_size);
   }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "lab/memory.h"
 #include "lab/timed_problems.h"
@@ -22,7 +23,13 @@ using test::read_bytes_per_second;
 
 constexpr std::int64_t kColdUpTo = 16;
 constexpr double kLongCall = 0.08;  // seconds; above it only a part of the columns is computed
-constexpr double kMargin = 0.02;    // a difference in time that does not matter
+constexpr double kMargin = kGain;   // a difference in time that does not matter
+
+/// "int8" of "int8_llm", "int4_g128" of "int4_w4a8".
+std::string plain_form(std::string_view name) {
+  if (name.starts_with("int8_")) return "int8";
+  return name.starts_with("int4_") && !name.starts_with("int4_g128") ? "int4_g128" : "";
+}
 
 /// Collects rows; knows the rates and the names.
 class Collector {
@@ -33,7 +40,6 @@ class Collector {
   void add(const std::string& operation, const std::vector<Candidate>& candidates,
            const Times& times) {
     const Interval again = time_ratio(times[1], times[0], seed_);
-    const auto int8 = std::ranges::find(candidates, "int8", &Candidate::name);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       if (i == 1) continue;
       const Candidate& candidate = candidates[i];
@@ -44,14 +50,17 @@ class Collector {
                              .cost = candidate.cost,
                              .seconds = seconds,
                              .to_fp16 = time_ratio(times[i], times[0], seed_),
-                             .to_int8 = std::nullopt,
+                             .plain = plain_form(candidate.name),
+                             .to_plain = std::nullopt,
                              .noise = 2 * std::abs(again.value - 1),
                              .read_bandwidth_share = 0,
                              .fma_peak_share = 0,
                              .rounds = std::ssize(times[i])});
-      if (candidate.name.starts_with("int8_")) {
-        const auto& plain = times[static_cast<std::size_t>(int8 - candidates.begin())];
-        speed_.rows.back().to_int8 = time_ratio(times[i], plain, seed_);
+      SpeedRow& row = speed_.rows.back();
+      const auto plain = std::ranges::find(candidates, row.plain, &Candidate::name);
+      if (plain != candidates.end()) {
+        const auto& its_times = times[static_cast<std::size_t>(plain - candidates.begin())];
+        row.to_plain = time_ratio(times[i], its_times, seed_);
       }
     }
   }
@@ -115,6 +124,20 @@ void shares(Speed& speed) {
   }
 }
 
+/// The smallest M of the layer at which `ratio` of a row of that name is no gain.
+template <class Ratio>
+double first_without_gain(const Speed& speed, const SpeedPlan::Layer& layer,
+                          const std::string& name, Ratio ratio) {
+  for (const std::int64_t M : layer.tokens) {
+    const std::string end = fmt::format(", M = {}", M);
+    for (const SpeedRow& row : speed.rows) {
+      const bool here = row.operation.starts_with(layer.name) && row.operation.ends_with(end);
+      if (here && row.name == name && ratio(row) >= 1 - kGain) return static_cast<double>(M);
+    }
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
 /// value / row's time for its whole interval: a short time is a large share.
 Interval per_time(const SpeedRow& row, double amount) {
   return {amount / row.seconds.value, amount / row.seconds.high, amount / row.seconds.low};
@@ -122,6 +145,10 @@ Interval per_time(const SpeedRow& row, double amount) {
 
 void add_measurements(const Speed& speed, const std::string& first_layer,
                       Measurements& measurements) {
+  for (const Crossover& crossover : speed.crossovers) {
+    measurements[fmt::format("crossover({})", crossover.name)] =
+        Measurement{.interval = crossover.tokens, .unit = "tokens"};
+  }
   const SpeedRow* fp16_m1 = nullptr;
   for (const SpeedRow& row : speed.rows) {
     if (row.operation.starts_with("decode attention")) {
@@ -133,9 +160,9 @@ void add_measurements(const Speed& speed, const std::string& first_layer,
     const std::string m = row.operation.substr(row.operation.rfind("M = ") + 4);
     measurements[fmt::format("time({}, M={}) / time(fp16, M={})", row.name, m, m)] =
         Measurement{row.to_fp16, kMargin, row.noise};
-    if (row.to_int8) {
-      measurements[fmt::format("time({}, M={}) / time(int8, M={})", row.name, m, m)] =
-          Measurement{*row.to_int8, kMargin, row.noise};
+    if (row.to_plain) {
+      measurements[fmt::format("time({}, M={}) / time({}, M={})", row.name, m, row.plain, m)] =
+          Measurement{*row.to_plain, kMargin, row.noise};
     }
     const Interval of_read =
         per_time(row, static_cast<double>(row.cost.bytes) / speed.read_bytes_per_second);
@@ -160,10 +187,24 @@ void add_measurements(const Speed& speed, const std::string& first_layer,
 
 }  // namespace
 
+std::vector<Crossover> crossovers(const Speed& speed, const SpeedPlan::Layer& layer) {
+  std::vector<Crossover> all;
+  for (const SpeedRow& row : speed.rows) {
+    const bool first = row.operation.starts_with(layer.name) &&
+                       row.operation.ends_with(fmt::format(", M = {}", layer.tokens[0]));
+    if (!first || row.name == "fp16" || row.name.ends_with("scalar")) continue;
+    const auto with = [&](auto ratio) { return first_without_gain(speed, layer, row.name, ratio); };
+    all.push_back({row.name,
+                   {with([](const SpeedRow& r) { return r.to_fp16.value; }),
+                    with([](const SpeedRow& r) { return r.to_fp16.high * (1 + r.noise); }),
+                    with([](const SpeedRow& r) { return r.to_fp16.low * (1 - r.noise); })}});
+  }
+  return all;
+}
+
 SpeedPlan speed_plan(bool quick, std::string_view only) {
   const LlamaConfig big = llama2_7b();
-  SpeedPlan plan{.layers = {{"attention projection", big.hidden_size, big.hidden_size}},
-                 .tokens = {1, 4, 16, 256},
+  SpeedPlan plan{.layers = {{"attention projection", big.hidden_size, big.hidden_size, {}}},
                  .n_heads = big.n_heads,
                  .n_kv_heads = big.n_kv_heads,
                  .head_dim = big.head_dim,
@@ -171,9 +212,12 @@ SpeedPlan speed_plan(bool quick, std::string_view only) {
                  .only = std::string(only),
                  .pace = {.min_rounds = 7, .max_rounds = 21, .seconds = 1, .cold = true},
                  .seconds = 8};
+  plan.layers[0].tokens = {1, 4, 16, 256};
+  // Where a format stops paying needs more points, and only in the run that asks for it.
+  if (!quick || only == "int4") plan.layers[0].tokens = {1, 2, 4, 8, 16, 64, 256};
   if (!quick) {
-    plan.layers.push_back({"MLP projection", big.intermediate_size, big.hidden_size});
-    plan.pace = {.min_rounds = 21, .max_rounds = 63, .seconds = 4, .cold = true};
+    plan.layers.push_back({"MLP projection", big.intermediate_size, big.hidden_size, {1, 16, 256}});
+    plan.pace = {.min_rounds = 21, .max_rounds = 63, .seconds = 3, .cold = true};
     plan.seconds = 45;
   }
   if (only == "kv") plan.layers.clear();
@@ -184,14 +228,16 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
                     Progress& progress, double done, double unit, Measurements& measurements) {
   Speed speed{.read_bytes_per_second = read_bytes_per_second(machine.threads),
               .fma_flops_per_second = fma_flops_per_second(machine.threads),
-              .rows = {}};
+              .rows = {},
+              .crossovers = {}};
   Collector collector(speed, seed);
-  const double share =
-      plan.seconds * unit / static_cast<double>(plan.layers.size() * plan.tokens.size() + 1);
-  for (const auto& [name, N, K] : plan.layers) {
+  std::size_t operations = 1;
+  for (const SpeedPlan::Layer& layer : plan.layers) operations += layer.tokens.size();
+  const double share = plan.seconds * unit / static_cast<double>(operations);
+  for (const auto& [name, N, K, tokens] : plan.layers) {
     progress.show(done, fmt::format("speed: making the {} of a 7B model", name));
     LinearProblem problem(N, K, seed, machine);
-    for (const std::int64_t M : plan.tokens) {
+    for (const std::int64_t M : tokens) {
       progress.show(done, fmt::format("speed of the {}, M = {}", name, M));
       const std::int64_t columns = timed_columns(problem, M, N, machine);
       Pace pace = plan.pace;
@@ -216,6 +262,7 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
       std::max(speed.fma_flops_per_second, fma_flops_per_second(machine.threads));
   shares(speed);
   level_noise(speed);
+  if (!plan.layers.empty()) speed.crossovers = crossovers(speed, plan.layers[0]);
   add_measurements(speed, plan.layers.empty() ? "none" : plan.layers[0].name, measurements);
   return speed;
 }

@@ -25,17 +25,29 @@ struct SpeedRow {
   Isa path;
   Cost cost;
   Interval seconds;
-  Interval to_fp16;                 ///< time / FP16's time, round by round
-  std::optional<Interval> to_int8;  ///< time / that of plain INT8, for its other forms
-  double noise;                     ///< twice what FP16 differed from itself, relative
-  double read_bandwidth_share;      ///< bytes a second / read bandwidth of this run
-  double fma_peak_share;            ///< operations a second / FMA peak of this run
+  Interval to_fp16;   ///< time / FP16's time, round by round
+  std::string plain;  ///< the plain form of this format: "int8" of "int8_llm"; empty for itself
+  std::optional<Interval> to_plain;  ///< time / its time
+  double noise;                      ///< twice what FP16 differed from itself, relative
+  double read_bandwidth_share;       ///< bytes a second / read bandwidth of this run
+  double fma_peak_share;             ///< operations a second / FMA peak of this run
   std::int64_t rounds;
 };
+
+/// From how many tokens on a format gains nothing over FP16 any more, in the first layer: the smallest M
+/// that was timed and is not kGain faster. Infinity when it gains at all of them.
+struct Crossover {
+  std::string name;
+  Interval tokens;
+};
+
+/// Less than this is no gain.
+inline constexpr double kGain = 0.02;
 
 struct Speed {
   double read_bytes_per_second, fma_flops_per_second;  ///< measured in this run
   std::vector<SpeedRow> rows;
+  std::vector<Crossover> crossovers;
 };
 
 /// What is timed.
@@ -43,18 +55,23 @@ struct SpeedPlan {
   struct Layer {
     std::string name;
     std::int64_t N, K;
+    std::vector<std::int64_t> tokens;  ///< M of each call, rising
   };
-  std::vector<Layer> layers;         ///< claims are about the first
-  std::vector<std::int64_t> tokens;  ///< M of each call, rising
+  std::vector<Layer> layers;  ///< claims are about the first
   std::int64_t n_heads, n_kv_heads, head_dim, context;
   std::string only;  ///< a family: only its formats beside FP16; empty: all
   Pace pace;       ///< cold only up to M = 16: more rows read weights that the cache may well hold
   double seconds;  ///< that all of it takes, about: its share of the progress line
 };
 
-/// The layers of a 7B model at M = 1, 4, 16 and 256, and its attention over 4096 tokens; `quick`:
-/// one layer and fewer rounds. `only`: a family, as in choose_configurations.
+/// A projection of a 7B model at M = 1, 2, 4, 8, 16, 64 and 256, its MLP at 1, 16 and 256, and its
+/// attention over 4096 tokens; `quick`: the projection at four of them, and fewer rounds. `only`: a
+/// family, as in choose_configurations.
 SpeedPlan speed_plan(bool quick, std::string_view only = "");
+
+/// Of every format that was timed in the layer but FP16 and the portable paths. The interval of M is
+/// that of the ratios, widened by their noise.
+std::vector<Crossover> crossovers(const Speed& speed, const SpeedPlan::Layer& layer);
 
 /// Times every operation and adds the measurements that claims name. `done` is where the progress
 /// line stands, `unit` what a second of work counts on it.

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Builds the operands once; a candidate is a call of the public operation on them.
+/// The linear layer. Builds the operands once; a candidate is a call of the public operation on them.
 #include "lab/timed_problems.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <stdexcept>
 
 #include "01_fp16_baseline/fp16_gemm.h"
 #include "02_int8_calibration/llm_int8.h"
@@ -16,27 +12,18 @@
 #include "02_int8_calibration/quantize_static.h"
 #include "02_int8_calibration/w8a8_gemm.h"
 #include "03_int4_weight_only/w4a16_gemm.h"
-#include "04_kv_cache/attention_decode.h"
-#include "common/random.h"
+#include "03_int4_weight_only/w4a8_gemm.h"
+#include "lab/timed_parts.h"
 
 namespace qlab {
 namespace {
 
 constexpr std::int64_t kMaxM = 256;
 constexpr std::int64_t kGroupSize = 128;
-constexpr std::int64_t kCheckedColumns = 4;
 // Of 4096 columns a thousandth, as large models have (Dettmers et al., "LLM.int8()", 2022, section 4).
 constexpr std::int64_t kOutlierColumns = 4;
 constexpr float kOutlierSize = 64;
 constexpr float kOutliersFrom = 6;
-
-Matrix<float> random_matrix(std::int64_t rows, std::int64_t cols, double size, Random& random) {
-  Matrix<float> matrix(rows, cols);
-  for (std::int64_t i = 0; i < rows * cols; ++i) {
-    matrix.data()[i] = static_cast<float>(random.uniform(-size, size));
-  }
-  return matrix;
-}
 
 Matrix<half_t> to_half(const Matrix<float>& from) {
   Matrix<half_t> to(from.rows(), from.cols());
@@ -56,20 +43,6 @@ Matrix<float> with_outliers(const Matrix<float>& x) {
   return planted;
 }
 
-/// The first outputs of row 0 lie within `allowed` of what the oracle says.
-void check_outputs(const std::string& name, const Matrix<float>& y, const Matrix<double>& value,
-                   const Matrix<double>& allowed) {
-  for (std::int64_t i = 0; i < value.cols(); ++i) {
-    const double error = std::abs(double{y(0, i)} - value(0, i));
-    if (!(error <= allowed(0, i))) {
-      throw std::logic_error(
-          fmt::format("{}: output {} is {}, the oracle says {} ± {:.2g}; the time "
-                      "of a wrong result means nothing",
-                      name, i, y(0, i), value(0, i), allowed(0, i)));
-    }
-  }
-}
-
 }  // namespace
 
 struct LinearProblem::Operands {
@@ -83,11 +56,13 @@ struct LinearProblem::Operands {
         w_codes(N, K),
         w_scale(1, N),
         y(kMaxM, N),
-        int4(0, K, kGroupSize) {
+        int4(0, K, kGroupSize),
+        panels(0, K, kGroupSize) {
     const Matrix<float> w = random_matrix(N, K, 0.05, random);
     w_half = to_half(w);
     quantize_rows(w.view(), Granularity::kPerRow, w_codes.view(), w_scale.data(), machine);
     int4 = quantize_int4_rtn(w.view(), kGroupSize);
+    panels = pack_panels(int4.view());
   }
 
   Int8Rows int8_weights(std::int64_t columns) const {
@@ -97,6 +72,14 @@ struct LinearProblem::Operands {
     const Int4Weights all = int4.view();
     return {all.K, all.group_size, all.qweight.rows_from(0, columns),
             all.scale.rows_from(0, columns), all.zero_point.rows_from(0, columns)};
+  }
+  /// Whole panels: `columns` rounded down to them, all of them for all columns.
+  Int4Panels int4_panels_of(std::int64_t columns) const {
+    Int4Panels all = panels.view();
+    if (columns == all.N) return all;
+    all.N = columns / kPanelColumns * kPanelColumns;
+    all.panels = all.panels.rows_from(0, all.N / kPanelColumns);
+    return all;
   }
   MatrixView<float> output(std::int64_t M, std::int64_t columns) {
     return {y.data(), M, columns, y.cols()};
@@ -117,6 +100,7 @@ struct LinearProblem::Operands {
   Matrix<float> w_scale;        // [1, N]
   Matrix<float> y;              // [kMaxM, N]
   Int4Matrix int4;              // [N, K]
+  Int4PanelMatrix panels;       // the same, packed
 };
 
 LinearProblem::LinearProblem(std::int64_t N, std::int64_t K, std::uint64_t seed,
@@ -200,6 +184,22 @@ std::vector<Candidate> LinearProblem::candidates(std::int64_t M, std::int64_t co
     check_outputs("int4_g128", o.y, value, scaled(std::move(abs_sum), sums_and_products));
   };
 
+  const Int4Panels w4a8_weights = o.int4_panels_of(columns);
+  const auto run_w4a8 = [&o, M, w4a8_weights, machine] {
+    quantize_rows(o.x.view().rows_from(0, M), Granularity::kPerRow,
+                  o.x_codes.view().rows_from(0, M), o.x_scale.data(), machine);
+    w4a8_gemm(o.int8_input(M), w4a8_weights, o.output(M, w4a8_weights.N), machine);
+  };
+  const auto check_w4a8 = [&o, run_w4a8, scaled] {
+    run_w4a8();
+    Matrix<double> value(1, kCheckedColumns);
+    Matrix<double> abs_sum(1, kCheckedColumns);
+    w4a8_gemm_ref(o.int8_input(1), o.int4_weights(kCheckedColumns), value.view(), abs_sum.view());
+    const double groups = static_cast<double>(int4_groups(o.x.cols(), kGroupSize));
+    check_outputs("int4_w4a8", o.y, value,
+                  scaled(std::move(abs_sum), (2 * std::sqrt(groups) + 2) * 0x1p-24));
+  };
+
   const Isa fp16_path = best_rung(kFp16GemmRungs, machine.isa).needs;
   const Isa int8_path = best_rung(kW8A8GemmRungs, machine.isa).needs;
   const Isa int4_path = best_rung(kW4A16GemmRungs, machine.isa).needs;
@@ -222,6 +222,10 @@ std::vector<Candidate> LinearProblem::candidates(std::int64_t M, std::int64_t co
       {"int8_llm", int8_path, int8_cost, run_llm, check_llm},
       {"int4_g128", int4_path, int4_cost, [=] { run_int4(machine); }, [=] { check_int4(machine); }},
   };
+  if (w4a8_weights.N > 0) {
+    all.push_back({"int4_w4a8", best_rung(kW4A8GemmRungs, machine.isa).needs,
+                   w4a8_gemm_cost(M, w4a8_weights.N, K, kGroupSize), run_w4a8, check_w4a8});
+  }
   if (fallback) {
     const Machine scalar{machine.threads, Isa::kScalar};
     all.push_back({"int8 on scalar", Isa::kScalar, int8_cost, [=] { run_int8(scalar); },
@@ -231,57 +235,6 @@ std::vector<Candidate> LinearProblem::candidates(std::int64_t M, std::int64_t co
                    }});
     all.push_back({"int4_g128 on scalar", Isa::kScalar, int4_cost, [=] { run_int4(scalar); },
                    [=] { check_int4(scalar); }});
-  }
-  return all;
-}
-
-struct AttentionProblem::Operands {
-  std::int64_t n_heads, length;
-  Matrix<float> q, out;  // [1, n_heads · head_dim]
-  std::map<KvFormat, KvCache> caches;
-};
-
-AttentionProblem::AttentionProblem(std::int64_t n_heads, std::int64_t n_kv_heads,
-                                   std::int64_t head_dim, std::int64_t length, std::uint64_t seed) {
-  Random random(seed);
-  operands_ = std::make_unique<Operands>(Operands{n_heads,
-                                                  length,
-                                                  random_matrix(1, n_heads * head_dim, 1, random),
-                                                  Matrix<float>(1, n_heads * head_dim),
-                                                  {}});
-  const Matrix<float> k = random_matrix(length, n_kv_heads * head_dim, 1, random);
-  const Matrix<float> v = random_matrix(length, n_kv_heads * head_dim, 1, random);
-  for (const KvFormat format : {KvFormat::kFp16, KvFormat::kInt8, KvFormat::kFp8E4m3}) {
-    KvCache cache(format, 1, n_kv_heads, head_dim, length);
-    cache.append(0, k.view(), v.view());
-    operands_->caches.emplace(format, std::move(cache));
-  }
-}
-AttentionProblem::~AttentionProblem() = default;
-
-std::vector<Candidate> AttentionProblem::candidates(bool fallback, const Machine& machine) {
-  Operands& o = *operands_;
-  const auto candidate = [&o](const std::string& name, KvFormat format, const Machine& on) {
-    const KvView view = o.caches.at(format).layer(0);
-    const auto run = [&o, view, on] { attention_decode(o.q.view(), view, o.out.view(), on); };
-    const auto check = [&o, view, run, name] {
-      run();
-      Matrix<double> value(1, o.out.cols());
-      Matrix<double> allowed(1, o.out.cols());
-      attention_decode_ref(o.q.view(), view, value.view(), allowed.view());
-      check_outputs(name, o.out, value, allowed);
-    };
-    return Candidate{
-        name, best_rung(kAttentionDecodeRungs, on.isa).needs,
-        attention_decode_cost(format, 1, o.n_heads, view.n_kv_heads, view.head_dim, o.length), run,
-        check};
-  };
-  std::vector<Candidate> all = {candidate("fp16", KvFormat::kFp16, machine),
-                                candidate("fp16 again", KvFormat::kFp16, machine),
-                                candidate("kv_int8", KvFormat::kInt8, machine),
-                                candidate("kv_fp8", KvFormat::kFp8E4m3, machine)};
-  if (fallback) {
-    all.push_back(candidate("kv_int8 on scalar", KvFormat::kInt8, {machine.threads, Isa::kScalar}));
   }
   return all;
 }

@@ -21,7 +21,7 @@ class LinearProblem {
 
   /// FP16 twice (the second one tells how much a kernel differs from itself); INT8 with its
   /// activations quantized inside the call, by scales found there, by one that is fixed, and as
-  /// LLM.int8() with four outlier columns; INT4; with `fallback`, INT8 and INT4 on the portable path too.
+  /// LLM.int8() with four outlier columns; INT4, and INT4 with INT8 activations; with `fallback`, INT8 and INT4 on the portable path too.
   /// `columns` of the N output channels are computed. The problem must outlive the candidates.
   std::vector<Candidate> candidates(std::int64_t M, std::int64_t columns, bool fallback,
                                     const Machine& machine);

@@ -31,19 +31,32 @@ const std::vector<LayerInput>& Variants::inputs(bool outliers, std::optional<dou
   return inputs_;
 }
 
-Llama Variants::model(const Configuration& configuration) {
-  const bool outliers = configuration.outliers;
-  const std::optional<double> smoothing = configuration.smoothing;
-  const Checkpoint& weights = checkpoint(outliers, smoothing);
-  Thresholds thresholds;
-  if (configuration.fixed) {
-    const auto [calibrator, set] = *configuration.fixed;
-    thresholds = set == CalibrationSet::kFile
-                     ? source_.file
-                     : calibrate_layers(inputs(outliers, smoothing, set), calibrator,
-                                        kUsualPercentile, machine_);
+const Checkpoint& Variants::awq(const Configuration& configuration) {
+  const std::int64_t group_size = configuration.recipe.group_size;
+  const auto found = awq_.find(group_size);
+  if (found != awq_.end()) return found->second;
+  Checkpoint variant = checkpoint_;
+  awq_checkpoint(variant, inputs(false, std::nullopt, CalibrationSet::kSameText),
+                 {.group_size = group_size}, machine_);
+  return awq_.emplace(group_size, std::move(variant)).first->second;
+}
+
+Calibrated Variants::calibrate(const Configuration& c) {
+  if (c.method == Int4Method::kGptq) {
+    return {.int4 = gptq_layers(checkpoint_, inputs(false, {}, CalibrationSet::kSameText),
+                                {.group_size = c.recipe.group_size}, machine_)};
   }
-  return {weights, configuration.recipe, machine_, thresholds};
+  if (!c.fixed) return {};
+  const auto [calibrator, set] = *c.fixed;
+  if (set == CalibrationSet::kFile) return {.absmax = source_.file};
+  return {.absmax = calibrate_layers(inputs(c.outliers, c.smoothing, set), calibrator,
+                                     kUsualPercentile, machine_)};
+}
+
+Llama Variants::model(const Configuration& c) {
+  const Checkpoint& weights =
+      c.method == Int4Method::kAwq ? awq(c) : checkpoint(c.outliers, c.smoothing);
+  return {weights, c.recipe, machine_, calibrate(c)};
 }
 
 }  // namespace qlab

@@ -37,11 +37,14 @@ class Variants {
 
  private:
   const Checkpoint& checkpoint(bool outliers, std::optional<double> smoothing);
+  const Checkpoint& awq(const Configuration& configuration);
+  Calibrated calibrate(const Configuration& configuration);
 
   const Checkpoint& checkpoint_;
   const CalibrationSource& source_;
   const Machine& machine_;
   std::map<std::pair<bool, std::optional<double>>, Checkpoint> checkpoints_;
+  std::map<std::int64_t, Checkpoint> awq_;  ///< by group_size
   /// Of the variant that was asked for last: the samples of one take tens of megabytes.
   std::optional<std::tuple<bool, std::optional<double>, CalibrationSet>> observed_;
   std::vector<LayerInput> inputs_;
