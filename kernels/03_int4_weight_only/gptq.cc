@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// gptq: the order of the columns, the damping, and the loop that rounds them. Rows of the weights do
-/// not feel each other, so a task takes a few of them through all columns; the updates need no blocks
-/// then, and scales are always taken from weights with every update.
+/// gptq: the order of the columns, the damping, and the loop that rounds them. Rows of the weights
+/// do not feel each other, so a task takes a few of them through all columns; the updates need no
+/// blocks then, and scales are always taken from weights with every update.
 #include "03_int4_weight_only/gptq.h"
 
 #include <algorithm>

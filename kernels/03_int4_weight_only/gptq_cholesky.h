@@ -17,8 +17,8 @@ namespace qlab {
 
 /// U, upper triangular with a positive diagonal and zeros below, so that H⁻¹ = Uᵀ U.
 ///
-/// Nothing when H is not positive definite, or so little that its factor would be rounding errors: a
-/// pivot of at most K·2⁻⁵² of its diagonal element.
+/// Nothing when H is not positive definite, or so little that its factor would be rounding errors:
+/// a pivot of at most K·2⁻⁵² of its diagonal element.
 ///
 /// \param H  [K, K] finite and symmetric; only its upper triangle is read
 std::optional<Matrix<double>> inverse_cholesky(MatrixView<const double> H, ThreadPool& threads);

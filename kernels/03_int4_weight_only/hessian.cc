@@ -14,8 +14,8 @@ namespace {
 constexpr std::int64_t kTile = 4;     // channels: 4·4 sums fill half the registers of plain x86
 constexpr std::int64_t kChunk = 128;  // tokens widened at a time; a tile of them is 4 KiB
 
-/// A chunk of tokens in double, tile by tile: panel[(tile · kChunk + t) · kTile + c]. What lies past
-/// the last channel stays 0.
+/// A chunk of tokens in double, tile by tile: panel[(tile · kChunk + t) · kTile + c]. What lies
+/// past the last channel stays 0.
 class Panel {
  public:
   explicit Panel(std::int64_t K)

@@ -17,7 +17,8 @@
 namespace qlab {
 
 /// What a group's codes must span. 0 belongs to it even if no weight is near it: pruned and padded
-/// weights must come back as exactly 0, and a zero_point outside 0 … kInt4Max would not fit in 4 bits.
+/// weights must come back as exactly 0, and a zero_point outside 0 … kInt4Max would not fit in 4
+/// bits.
 struct Int4Range {
   explicit Int4Range(std::span<const float> group) {
     for (const float w : group) {

@@ -208,7 +208,8 @@ TEST(Gptq, RefusesWhatHasNoCode) {
   EXPECT_THAT(message([](auto& p, auto&) { p.H(1, 3) = kNan; }), HasSubstr("hessian[1, 3] is nan"));
   EXPECT_THAT(message([](auto& p, auto&) { p.H(3, 0) = kInfinity; }),
               HasSubstr("hessian[3, 0] is inf"));
-  EXPECT_THAT(message([](auto& p, auto&) { p.H(2, 2) = -100; }), HasSubstr("not positive definite"));
+  EXPECT_THAT(message([](auto& p, auto&) { p.H(2, 2) = -100; }),
+              HasSubstr("not positive definite"));
   EXPECT_THAT(message([](auto& p, auto&) { p.W(1, 2) = static_cast<float>(kNan); }),
               HasSubstr("weight[1, 2] is nan; only finite weights have codes"));
   EXPECT_THAT(message([](auto& p, auto&) { p.W(1, 2) = 3e6F; }),

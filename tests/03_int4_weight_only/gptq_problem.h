@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What the tests of gptq round: weights, and inputs whose channels know of each other; and what the
-/// result stands for.
+/// What the tests of gptq round: weights, and inputs whose channels know of each other; and what
+/// the result stands for.
 #pragma once
 
 #include <cmath>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// gptq_reference: GPTQ without its trick. In every step the Hessian of the columns that are left is
-/// inverted anew, as in optimal brain quantization, which algorithm 1 makes cheap; K⁴ operations.
+/// gptq_reference: GPTQ without its trick. In every step the Hessian of the columns that are left
+/// is inverted anew, as in optimal brain quantization, which algorithm 1 makes cheap; K⁴
+/// operations.
 #pragma once
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 """gptq.txt, from algorithm 1 of Frantar et al., "GPTQ", 2022, column by column in double.
 
 Python 3, no packages; run it in this folder. It shares no code with the kernels: H is inverted by
-elimination, and the factor is that of the inverse. Every case comes with scales as they are computed
-(double) and as the lab stores them (FP16).
+elimination, and the factor is that of the inverse. Every case comes with scales as they are
+computed (double) and as the lab stores them (FP16).
 """
 import math
 import os
@@ -106,8 +106,8 @@ with open('gptq.txt', 'w') as file:
     def line(values):
         file.write(' '.join(repr(v) for v in values) + '\n')
 
-    file.write('# N, K, tokens, cases; W; X; H; the factor U of the inverse of the damped H; then for '
-               'each case: FP16 scales or not, group size, act-order, static groups, the squared '
+    file.write('# N, K, tokens, cases; W; X; H; the factor U of the inverse of the damped H; then '
+               'for each case: FP16 scales or not, group size, act-order, static groups, the squared '
                'error; codes; scales; zero points; the group of each column; made by gen_gptq.py\n')
     line([N, K, T, 2 * len(CASES)])
     for matrix in (W, X, H, gptq(W, H, 8, False, False, False)[4]):
