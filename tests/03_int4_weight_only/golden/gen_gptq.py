@@ -107,8 +107,8 @@ with open('gptq.txt', 'w') as file:
         file.write(' '.join(repr(v) for v in values) + '\n')
 
     file.write('# N, K, tokens, cases; W; X; H; the factor U of the inverse of the damped H; then '
-               'for each case: FP16 scales or not, group size, act-order, static groups, the squared '
-               'error; codes; scales; zero points; the group of each column; made by gen_gptq.py\n')
+               'for each case: FP16 scales or not, group size, act-order, static groups, the '
+               'squared error; codes; scales; zero points; the group of each column; made by gen_gptq.py\n')
     line([N, K, T, 2 * len(CASES)])
     for matrix in (W, X, H, gptq(W, H, 8, False, False, False)[4]):
         for row in matrix:
