@@ -22,6 +22,7 @@ namespace {
 using Site = std::tuple<std::string_view, int, bool, bool>;  // array, line, store, shared
 using WarpId = std::pair<unsigned, unsigned>;                // block, warp
 struct Access {
+  unsigned lane;
   std::ptrdiff_t byte;
   unsigned bytes;
 };
@@ -87,7 +88,11 @@ void cpu::record_access(const char* array, int line, bool store, bool shared, st
   WarpRecord& warp = recorded[{array, line, store, shared}][{block, t->warp()}];
   const std::uint32_t visit = warp.visits[t->lane()]++;
   if (visit >= warp.requests.size()) warp.requests.resize(visit + 1);
-  warp.requests[visit].push_back({byte, bytes});
+  // In the order of the lanes, whatever order they came in: wide accesses go in phases of neighbours.
+  Request& request = warp.requests[visit];
+  const auto after = std::upper_bound(request.begin(), request.end(), t->lane(),
+                                      [](unsigned lane, const Access& a) { return lane < a.lane; });
+  request.insert(after, {t->lane(), byte, bytes});
 }
 
 Tracing::Tracing() {
