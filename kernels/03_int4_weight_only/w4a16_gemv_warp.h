@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// w4a16_gemv_warp: y = W · x on the GPU with 4-bit W: the product of decode, a quarter of the
-/// bytes.
+/// w4a16_gemv_warp: y = W · x with 4-bit W on the GPU: decode, reading a quarter of the bytes.
 ///
 /// Bottleneck   memory while unpacking keeps up with it: three to four instructions a weight
 /// Bytes moved  read N·K/2 (codes) + 3·N·K/group_size (scales, zero points) + 2·K (x), written 4·N
 /// FLOPs        2·N·K, and N·K to subtract the zero points
-/// Teaches      16 bytes a lane and load; codes become FP16 by their bits; a scale a group, not a
-///              weight
+/// Teaches      16 bytes a lane and load; codes become FP16 by their bits; a scale a group
 /// Leaves out   several tokens that share one read of W (w4a16_gemm_mma); K split over warps
 #pragma once
 

@@ -3,8 +3,7 @@
 /// w4a16_gemv_warp: a warp walks along two rows, 32 codes a lane, and adds up 32 partial sums.
 ///
 /// Bottleneck   memory while unpacking keeps up with it: three to four instructions a weight
-/// Teaches      16 bytes a lane and load; the zero point is part of what is too much; scales at the
-///              end
+/// Teaches      16 bytes a lane and load; the zero point goes with the exponent; scales come last
 /// Leaves out   x in shared memory; K split over warps, which fills a GPU when N is small
 #include "03_int4_weight_only/w4a16_gemv_warp.h"
 

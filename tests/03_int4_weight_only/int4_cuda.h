@@ -57,7 +57,7 @@ struct Int4Product {
   void fill_groups(Scale scale, Zero zero_point) {
     for (std::int64_t n = 0; n < shape.N; ++n) {
       for (std::int64_t g = 0; g < groups(); ++g) {
-        w.scale(n, g) = element<half_t>(scale(n, g));
+        w.scale(n, g) = element<half_t>(static_cast<double>(scale(n, g)));
         w.zero_point(n, g) = static_cast<std::uint8_t>(zero_point(n, g));
       }
     }
@@ -207,8 +207,7 @@ inline void check_scales(const Int4Operation& operation, std::int64_t M, std::in
   Int4Product p(
       "every code is one above its zero point; group g of row n has the scale 1 + g + 8 n",
       {M, 5, K}, group_size);
-  p.fill_groups([](auto n, auto g) { return static_cast<double>(1 + g + 8 * n); },
-                [](auto, auto) { return 7; });
+  p.fill_groups([](auto n, auto g) { return 1 + g + 8 * n; }, [](auto, auto) { return 7; });
   p.fill_codes([](auto, auto) { return 8; });
   p.fill_x([](auto m, auto) { return m + 1; });
   check(operation, p);
