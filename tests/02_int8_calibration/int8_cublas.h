@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The peers of the INT8 kernels: Y = X · Wᵀ by cuBLAS, in INT8 with int32 out and in FP16 with FP32
-/// out. Row-major Y = X · Wᵀ is column-major Yᵀ = W · Xᵀ. For nvcc only.
+/// The peer of the INT8 kernels: Y = X · Wᵀ by cuBLASLt, INT8 with int32 out. Row-major Y = X · Wᵀ is
+/// column-major Yᵀ = W · Xᵀ. For nvcc only.
 #pragma once
 
 #include <cublasLt.h>
-#include <cublas_v2.h>
 
 #include <array>
 #include <functional>
-#include <string>
 
 #include "simt/simt.h"
+#include "support/fp16_cublas.h"
 
 namespace qlab::test {
-
-inline void check(cublasStatus_t status, const char* what) {
-  if (status != CUBLAS_STATUS_SUCCESS) {
-    throw simt::Error(std::string(what) + ": " + cublasGetStatusString(status));
-  }
-}
 
 /// One INT8 product. The first proposal of cuBLASLt's heuristic can be far from its best (of INT8
 /// products it often is), so the eight first ones are timed.
@@ -98,27 +91,6 @@ class Int8Cublas {
   cublasLtMatmulDesc_t operation_ = nullptr;
   cublasLtMatrixLayout_t w_ = nullptr, x_ = nullptr, y_ = nullptr;
   cublasLtMatmulAlgo_t algorithm_{};
-};
-
-/// FP16 products, as the bench of module 01 asks for them.
-class Fp16Cublas {
- public:
-  Fp16Cublas() { check(cublasCreate(&handle_), "cuBLAS"); }
-  ~Fp16Cublas() { cublasDestroy(handle_); }
-  Fp16Cublas(const Fp16Cublas&) = delete;
-  Fp16Cublas& operator=(const Fp16Cublas&) = delete;
-
-  void gemm(int M, int N, int K, const half* X, const half* W, float* Y) {
-    const float one = 1, zero = 0;
-    check(cublasGemmEx(handle_, CUBLAS_OP_T, CUBLAS_OP_N, N, M, K, &one, W, CUDA_R_16F, K, X,
-                       CUDA_R_16F, K, &zero, Y, CUDA_R_32F, N, CUBLAS_COMPUTE_32F,
-                       CUBLAS_GEMM_DEFAULT),
-          "cuBLAS");
-    simt::check(cudaDeviceSynchronize(), "cuBLAS");
-  }
-
- private:
-  cublasHandle_t handle_ = nullptr;
 };
 
 }  // namespace qlab::test
