@@ -111,6 +111,8 @@ void add_plot(CLI::App& app, PlotOptions& options, Look& look) {
       *app.add_subcommand("plot", "Draw what calibration sees in one layer, as SVG files");
   command.add_option("--layer", options.layer, "A linear layer, as ./lab calibrate lists them")
       ->type_name("NAME");
+  command.add_flag("--packing", options.packing,
+                   "The word orders of 4-bit checkpoints instead of a layer");
   command.add_option("--out", options.out, "The folder; without it, plots/ of the build")
       ->type_name("DIR");
   command.add_option("--model", options.model, "A Llama checkpoint (Hugging Face folder)")

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "lab/output_file.h"
+#include "lab/packing_picture.h"
 #include "lab/plot.h"
 #include "lab/quality.h"
 #include "model/input_error.h"
@@ -57,7 +58,10 @@ int run_plot(const PlotOptions& options, const Terminal& terminal) {
   if (error) fail_input(folder, "is no folder and cannot be made one: ", error.message());
 
   ThreadPool threads(options.threads);
-  for (const auto& [name, svg] : calibration_plots(observe(options, {threads, best_isa()}))) {
+  const auto pictures = options.packing
+                            ? packing_pictures()
+                            : calibration_plots(observe(options, {threads, best_isa()}));
+  for (const auto& [name, svg] : pictures) {
     const fs::path file = folder / name;
     if (!options.out.empty() && !options.force && fs::exists(file)) {
       fail_input(file, "is there already; give another --out, or --force to replace it");

@@ -15,7 +15,8 @@ struct PlotOptions {
   std::filesystem::path model;  ///< empty: the lab's own model
   std::filesystem::path out;    ///< a folder; empty: plots/ of the build
   int threads = 1;
-  bool force = false;  ///< replace pictures that are in `out`
+  bool packing = false;  ///< the word orders of 4-bit checkpoints instead of a layer
+  bool force = false;    ///< replace pictures that are in `out`
 };
 
 /// Writes three SVG files and prints where they are.
