@@ -23,8 +23,18 @@ struct Int4DeviceWeights {
   int group_size;
 };
 
-/// Refuses what would let a piece cross the border of a row or of a group.
-inline void check_int4_pieces(const char* operation, int N, int K, int group_size) {
+/// Refuses an address that no 16-byte load may start at: a GPU would stop the whole context.
+inline void check_aligned(const char* operation, const char* operand, const void* address) {
+  QLAB_CHECK(
+      reinterpret_cast<std::uintptr_t>(address) % 16 == 0, operation, ": ", operand,
+      " is not 16-byte aligned, as the widest load needs it; pass the start of an allocation");
+}
+
+/// Refuses what would let a piece cross the border of a row or of a group, or start at no multiple of
+/// 16 bytes.
+inline void check_int4_pieces(const char* operation, int N, int K, const Int4DeviceWeights& W,
+                              const half* x) {
+  const int group_size = W.group_size;
   QLAB_CHECK(N >= 1, operation, ": N is ", N, "; a matrix has at least one row");
   QLAB_CHECK(
       K >= kInt4Piece && K % kInt4Piece == 0, operation, ": K is ", K,
@@ -34,6 +44,8 @@ inline void check_int4_pieces(const char* operation, int N, int K, int group_siz
              ": group_size is ", group_size,
              ", expected a multiple of 32 from 32 on, so that a piece of 32 codes has one scale; "
              "quantize with 32, 64 or 128");
+  check_aligned(operation, "qweight", W.qweight);
+  check_aligned(operation, "the input", x);
 }
 
 }  // namespace qlab

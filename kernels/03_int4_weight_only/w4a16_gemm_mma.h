@@ -31,7 +31,8 @@ namespace exercise {
 /// \param X  [M, K] activations, one token a row, K contiguous, 16-byte aligned
 /// \param W  [N, K] weights, one output channel a row
 /// \param Y  [M, N] written in full, nothing outside it
-/// \throws ContractError unless M, N ≥ 1, and K and group_size are multiples of 32 from 32 on.
+/// \throws ContractError unless M, N ≥ 1, K and group_size are multiples of 32 from 32 on, and X and
+///         W.qweight are aligned.
 void w4a16_gemm_mma(const half* X, const Int4DeviceWeights& W, float* Y, int M, int N, int K);
 
 }  // namespace exercise

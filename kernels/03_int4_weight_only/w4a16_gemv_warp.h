@@ -23,7 +23,8 @@ namespace qlab::exercise {
 /// \param W  [N, K] weights, one output channel a row
 /// \param x  [K] one token, 16-byte aligned
 /// \param y  [N] written in full, nothing outside it
-/// \throws ContractError unless N ≥ 1, and K and group_size are multiples of 32 from 32 on.
+/// \throws ContractError unless N ≥ 1, K and group_size are multiples of 32 from 32 on, and x and
+///         W.qweight are aligned.
 void w4a16_gemv_warp(const Int4DeviceWeights& W, const half* x, float* y, int N, int K);
 
 }  // namespace qlab::exercise

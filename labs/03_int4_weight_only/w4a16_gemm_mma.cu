@@ -193,7 +193,7 @@ void launch(const half* X, const Int4DeviceWeights& W, float* Y, int M, int N, i
 
 void w4a16_gemm_mma(const half* X, const Int4DeviceWeights& W, float* Y, int M, int N, int K) {
   QLAB_CHECK(M >= 1, "w4a16_gemm_mma: M is ", M, "; a product has at least one token");
-  check_int4_pieces("w4a16_gemm_mma", N, K, W.group_size);
+  check_int4_pieces("w4a16_gemm_mma", N, K, W, X);
   (M <= kMmaM ? launch<FewTokens> : launch<ManyTokens>)(X, W, Y, M, N, K);
 }
 

@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(kWarps* kLanes)
 }  // namespace
 
 void w4a16_gemv_warp(const Int4DeviceWeights& W, const half* x, float* y, int N, int K) {
-  check_int4_pieces("w4a16_gemv_warp", N, K, W.group_size);
+  check_int4_pieces("w4a16_gemv_warp", N, K, W, x);
   constexpr int kRowsOfABlock = kWarps * kRows;
   simt::launch(static_cast<unsigned>((N + kRowsOfABlock - 1) / kRowsOfABlock), kWarps * kLanes, 0,
                w4a16_gemv_warp_kernel, simt::trace("W", reinterpret_cast<const uint4*>(W.qweight)),

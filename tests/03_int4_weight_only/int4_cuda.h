@@ -148,6 +148,21 @@ inline Matrix<float> run(const Int4Operation& operation, const Int4Product& p,
   return y.fetch(p.name);
 }
 
+/// Addresses that no 16-byte load may start at are refused before anything is read.
+inline void check_refuses_unaligned(const Int4Operation& operation) {
+  alignas(16) static const unsigned char memory[64] = {};
+  float y[2];
+  const auto launch = [&](int x_offset, int w_offset) {
+    const Int4DeviceWeights W{.qweight = memory + w_offset,
+                              .scale = reinterpret_cast<const half*>(memory),
+                              .zero_point = memory,
+                              .group_size = 32};
+    operation.launch(reinterpret_cast<const half*>(memory + x_offset), W, y, 1, 2, 32);
+  };
+  EXPECT_THROW(launch(2, 0), ContractError) << "an input that starts at its second value";
+  EXPECT_THROW(launch(0, 1), ContractError) << "codes that start at their second byte";
+}
+
 /// Runs the case and judges it against the oracle.
 inline void check(const Int4Operation& operation, const Int4Product& p,
                   Behind behind = Behind::kNan) {

@@ -163,6 +163,11 @@ TEST_F(W4A16GemmMma, UnpacksEachCodeOnceForAllTokensOfATile) {
 #endif
 }
 
+TEST_F(W4A16GemmMma, RefusesOperandsThatAreNotAligned) {
+  check(kMma, random_integers("operands at the start of their memory", {1, 3, 96}, 32, 2));
+  check_refuses_unaligned(kMma);
+}
+
 TEST_F(W4A16GemmMma, RefusesRowsAndGroupsThatAreNoWholePieces) {
   check(kMma, random_integers("the smallest K", {1, 2, 32}, 32, 1));
   check(kMma, random_integers("a group longer than the row", {1, 2, 32}, 128, 1));

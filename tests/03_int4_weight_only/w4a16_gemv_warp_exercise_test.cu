@@ -128,6 +128,11 @@ TEST_F(W4A16GemvWarp, ReadsNeighbouringPiecesInNeighbouringLanes) {
 #endif
 }
 
+TEST_F(W4A16GemvWarp, RefusesOperandsThatAreNotAligned) {
+  check(kGemv, random_integers("operands at the start of their memory", {1, 3, 96}, 32, 2));
+  check_refuses_unaligned(kGemv);
+}
+
 TEST_F(W4A16GemvWarp, RefusesRowsAndGroupsThatAreNoWholePieces) {
   check(kGemv, random_integers("the smallest K", {1, 2, 32}, 32, 1));
   check(kGemv, random_integers("a group longer than the row", {1, 2, 32}, 128, 1));
