@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The peer of the INT8 kernels: Y = X · Wᵀ by cuBLASLt, INT8 with int32 out. Row-major Y = X · Wᵀ is
+/// The peer of the INT8 kernels: Y = X · Wᵀ by cuBLASLt, with int32 out. Row-major Y = X · Wᵀ is
 /// column-major Yᵀ = W · Xᵀ. For nvcc only.
 #pragma once
 
