@@ -27,13 +27,13 @@ namespace qlab {
 /// 128 · 15 · length, together below 2³¹. (A row of more weights than that has more groups.)
 inline constexpr std::int64_t kW4A8MaxGroup = 524'287;
 
-/// Y[m, n] = X.scale[m] · Σ_g scale[n, g] · Σ_{k in g} X.codes[m, k] · (code[n, k] - zero_point[n, g]).
+/// Y[m, n] = X.scale[m] · Σ_g scale[n, g] · Σ_{k in g} X.codes[m, k] · (code[n, k] - zero[n, g]).
 ///
-/// The sum of a group is an exact integer. In FP32 it is rounded (which it needs only from 2²⁴ on),
+/// The sum of a group is an exact integer. In FP32 it is rounded (which it needs only from 2²⁴ on)
 /// and added, times its scale, to those of the groups before it: in the order of g, by fused
-/// multiply-adds. So every rung and every number of threads give the same bits. Sources: Lin et al.,
-/// "QServe: W4A8KV4 Quantization", 2024, section 4 (a group's scale outside its integer sum);
-/// Dettmers et al., "LLM.int8()", 2022, section 2 (a scale a token).
+/// multiply-adds. So every rung and every number of threads give the same bits. Sources: Zhao et
+/// al., "Atom", 2024, section 4.2 (a group is summed in integers, then scaled); Dettmers et al.,
+/// "LLM.int8()", 2022, section 2 (a scale a token).
 ///
 /// \param X  [M, K] activations as quantize_rows makes them: a scale a token, no zero points
 /// \param W  [N, K] in 4 bits, packed once by pack_panels
@@ -52,9 +52,9 @@ constexpr Cost w4a8_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K,
 /// The oracle: reads the weights as they were before packing, sums groups in int64 and the rest in
 /// double. abs_sum is X.scale[m] · Σ_g scale[n, g] · |sum of g|.
 ///
-/// Tolerance of one element, with G groups: (2·√G + 2) · 2⁻²⁴ · abs_sum. Each of the G multiply-adds
-/// rounds once; the sum of a group and the product with X.scale may round once more. 0 where the
-/// scales are powers of two and the sums, in units of the smallest scale, stay below 2²⁴.
+/// Tolerance of one element, with G groups: (2·√G + 2) · 2⁻²⁴ · abs_sum. Each of the G fused
+/// multiply-adds rounds once; the sum of a group and the product with X.scale may round once more.
+/// 0 where the scales are powers of two and the sums, in units of the smallest one, are below 2²⁴.
 void w4a8_gemm_ref(const Int8Rows& X, const Int4Weights& W, MatrixView<double> value,
                    MatrixView<double> abs_sum);
 

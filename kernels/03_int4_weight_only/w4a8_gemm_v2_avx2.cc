@@ -2,9 +2,10 @@
 /// \file
 /// w4a8_gemm, rung 2: bytes multiplied as bytes, because here their sums fit in 16 bits.
 ///
-/// Idea    vpmaddubsw multiplies unsigned by signed bytes and adds two products to an int16. In
-///         w8a8_gemm that saturates, 2 · 255 · 127; a code of 4 bits leaves 2 · 15 · 128 = 3840, and
-///         even eight such sums fit: 30720. So only every 32 k the sums go on to 32 bits
+/// Idea    vpmaddubsw multiplies unsigned by signed bytes and adds two products to an int16. Codes
+///         of 8 bits saturate it, 2 · 255 · 127, so w8a8_gemm widens them first; a code of 4 bits
+///         leaves 2 · 15 · 128 = 3840, and even eight such sums fit: 30720. So the sums go on to 32
+///         bits only every 32 k
 /// Before  rung 1 takes a code out of its byte for every product
 /// Needs   avx2, fma, f16c
 #include "03_int4_weight_only/w4a8_gemm.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr int kRows = 4;                // of X in a tile: 8 sums of 16 bits, and what makes them
 constexpr int kLanes = 8;               // columns in a register
 constexpr int kHalf = 2 * kLanes;       // columns that a tile takes at a time
+constexpr int kAhead = 2048;            // bytes of W fetched ahead
 constexpr std::int64_t kMaxChunks = 4;  // eight steps: 8 · 3840 < 2¹⁵
 
 /// For each row of the tile, -Σx over group g.
@@ -91,6 +93,7 @@ template <int R, bool kUnpacked>
       codes += kChunkBytes;
       add_step<R>(x + R, {load(codes), load(codes + 32)}, short_sum);
     } else {
+      _mm_prefetch(reinterpret_cast<const char*>(codes + kAhead), _MM_HINT_T0);
       const __m256i both[2] = {load(codes), load(codes + 32)};
       add_step<R>(x, {lower(both[0]), lower(both[1])}, short_sum);
       add_step<R>(x + R, {upper(both[0]), upper(both[1])}, short_sum);
@@ -108,8 +111,8 @@ template <int R, bool kUnpacked>
   }
 }
 
-/// totals[r, n] += scale[n] · (Σ x[r] · w[n] - zero_point[n] · Σ x[r]) over one group, for 16 of the
-/// columns, from c on.
+/// totals[r, n] += scale[n] · (Σ x[r] · w[n] - zero_point[n] · Σ x[r]) over one group, for the 16
+/// columns from c on.
 template <int R, bool kUnpacked>
 QLAB_AVX2 void add_group(const std::int32_t* x, const std::int32_t* starts,
                          const w4a8::Group& group, int c, float* totals) {

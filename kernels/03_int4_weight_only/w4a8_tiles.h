@@ -3,8 +3,8 @@
 /// What the vector rungs of w4a8_gemm share: X cut into tiles, and the loops over panels and tiles.
 ///
 /// A tile is a few rows of X. Its codes are copied once a call, so that all panels read one stream
-/// without gaps. Four codes of a row are a word, a step is a word of every row, and a group takes as
-/// many steps as the chunks of W have, filled up with codes of 0:
+/// without gaps. Four codes of a row are a word, a step is a word of every row, and a group takes
+/// as many steps as its chunks of W have, filled up with codes of 0:
 ///
 ///     step 0         row 0 k … k+3     row 1 k … k+3     …   row R-1 k … k+3
 ///     step 1         row 0 k+4 … k+7   row 1 k+4 … k+7   …   row R-1 k+4 … k+7
@@ -23,6 +23,7 @@ namespace qlab::w4a8 {
 
 inline constexpr int kStepsOfChunk = 2;
 inline constexpr int kWordCodes = 4;
+inline constexpr std::int64_t kStreams = 2;          // panels that take turns in decode
 inline constexpr std::int64_t kBlockRows = 96;       // of X between two epilogues: 12 KiB of totals
 inline constexpr std::int64_t kUnpackedChunks = 32;  // of 256 bytes each: 8 KiB
 
@@ -89,17 +90,17 @@ class Tiles {
   Matrix<std::int32_t> words_, starts_;
 };
 
-/// Calls task(rows) with rows() = 1 … kMax as a constant, so that a tile can live in registers.
-template <int kMax, class Task>
+/// Calls task(R) with R() = rows as a constant, 1 … kMax, so that a tile can live in registers.
+template <int kMax, int kRows = 1, class Task>
 void with_rows(int rows, const Task& task) {
-  if (rows == kMax) {
-    task(std::integral_constant<int, kMax>{});
-  } else if constexpr (kMax > 1) {
-    with_rows<kMax - 1>(rows, task);
+  if (rows == kRows) {
+    task(std::integral_constant<int, kRows>{});
+  } else if constexpr (kRows < kMax) {
+    with_rows<kMax, kRows + 1>(rows, task);
   }
 }
 
-/// Group g of a panel of W.
+/// One group of a panel of W.
 struct Group {
   const std::uint8_t* codes;  // packed, or a byte each: [steps, 32 columns, 4]
   bool unpacked;
@@ -108,9 +109,56 @@ struct Group {
   const std::uint8_t* zero_points;  // [32]
 };
 
+/// Some panels of W times some tiles of X, and the totals of what they add up to.
+struct Block {
+  std::int64_t p0, p_end;  // panels
+  std::int64_t t0, t_end;  // tiles
+  std::int64_t m0, rows;   // of X, in these tiles
+  float* totals;           // [panels, rows, 32]
+
+  float* totals_of(std::int64_t p, std::int64_t m) const {
+    return totals + ((p - p0) * rows + m - m0) * kPanelColumns;
+  }
+  /// Calls task(m, n0, columns, totals) for every row of every panel: what it is of Y.
+  template <class Task>
+  void for_rows(std::int64_t N, const Task& task) const {
+    for (std::int64_t p = p0; p < p_end; ++p) {
+      const std::int64_t n0 = p * kPanelColumns;
+      for (std::int64_t m = m0; m < m0 + rows; ++m) {
+        task(m, n0, std::min(kPanelColumns, N - n0), totals_of(p, m));
+      }
+    }
+  }
+};
+
+/// All groups of a block. Where a group meets several tiles it is unpacked once for all of them,
+/// into the first cache; a long one, whose codes would push x out, by each tile in registers.
+template <class Unpack, class AddGroup>
+void add_groups(const Int4Panels& W, Tiles& tiles, const Block& block, const Unpack& unpack,
+                const AddGroup& add_group) {
+  alignas(64) std::uint8_t unpacked[2 * kUnpackedChunks * kChunkBytes];
+  for (std::int64_t g = 0; g < W.groups(); ++g) {
+    for (std::int64_t p = block.p0; p < block.p_end; ++p) {
+      Group group = {.codes = W.codes(p, g),
+                     .unpacked = false,
+                     .chunks = int4_chunks(W.group_length(g)),
+                     .scales = W.scales(p, g),
+                     .zero_points = W.zero_points(p, g)};
+      if (block.t_end - block.t0 > 1 && group.chunks <= kUnpackedChunks) {
+        unpack(group.codes, group.chunks, unpacked);
+        group.codes = unpacked;
+        group.unpacked = true;
+      }
+      for (std::int64_t t = block.t0; t < block.t_end; ++t) {
+        add_group(tiles, t, g, group, block.totals_of(p, tiles.first(t)));
+      }
+    }
+  }
+}
+
 /// Y from tiles that are filled. A task is a panel, whose codes stay in the second cache while they
-/// meet all rows. If a group meets several tiles it is unpacked once, into the first cache; a long
-/// group, whose codes would push x out of there, is unpacked in registers by each tile.
+/// meet all rows. With a single tile they come from memory once, and a task is kStreams panels that
+/// take turns, group by group: memory answers several streams sooner than one.
 ///
 /// \param unpack     codes of some chunks to bytes
 /// \param add_group  adds a group, times scale, to totals [rows, 32] of a tile
@@ -120,33 +168,30 @@ void multiply(const Int8Rows& X, const Int4Panels& W, Tiles& tiles, std::int64_t
               MatrixView<float> Y, ThreadPool& threads, const Unpack& unpack,
               const AddGroup& add_group, const WriteRow& write_row) {
   const std::int64_t block_tiles = kBlockRows / max_rows;
-  threads.run(int4_panels(W.N), [&](std::int64_t panel) {
+  const std::int64_t together = tiles.count() == 1 ? kStreams : 1;
+  const std::int64_t panels = int4_panels(W.N);
+  threads.run((panels + together - 1) / together, [&](std::int64_t task) {
     alignas(64) float totals[kBlockRows * kPanelColumns];
-    alignas(64) std::uint8_t unpacked[2 * kUnpackedChunks * kChunkBytes];
-    const std::int64_t n0 = panel * kPanelColumns;
-    const std::int64_t columns = std::min(kPanelColumns, W.N - n0);
     for (std::int64_t t0 = 0; t0 < tiles.count(); t0 += block_tiles) {
       const std::int64_t t_end = std::min(t0 + block_tiles, tiles.count());
-      const std::int64_t m0 = tiles.first(t0);
-      const std::int64_t rows = tiles.first(t_end) - m0;
-      std::fill_n(totals, rows * kPanelColumns, 0.0F);
-      for (std::int64_t g = 0; g < W.groups(); ++g) {
-        Group group = {.codes = W.codes(panel, g),
-                       .unpacked = t_end - t0 > 1 && W.group_length(g) <= kUnpackedChunks * kChunkK,
-                       .chunks = int4_chunks(W.group_length(g)),
-                       .scales = W.scales(panel, g),
-                       .zero_points = W.zero_points(panel, g)};
-        if (group.unpacked) {
-          unpack(group.codes, group.chunks, unpacked);
-          group.codes = unpacked;
-        }
-        for (std::int64_t t = t0; t < t_end; ++t) {
-          add_group(tiles, t, g, group, totals + (tiles.first(t) - m0) * kPanelColumns);
-        }
-      }
-      for (std::int64_t r = 0; r < rows; ++r) {
-        write_row(totals + r * kPanelColumns, X.scale[m0 + r], columns, Y.row(m0 + r) + n0);
-      }
+      const Block block{.p0 = task * together,
+                        .p_end = std::min((task + 1) * together, panels),
+                        .t0 = t0,
+                        .t_end = t_end,
+                        .m0 = tiles.first(t0),
+                        .rows = tiles.first(t_end) - tiles.first(t0),
+                        .totals = totals};
+      block.for_rows(W.N, [&](std::int64_t m, std::int64_t n0, std::int64_t columns, float* row) {
+        std::fill_n(row, kPanelColumns, 0.0F);
+        // Two cache lines of Y, each row in another page. Not fetched ahead, they are what the
+        // writes at the end wait for: a tenth of the time with many rows.
+        __builtin_prefetch(Y.row(m) + n0, /*rw=*/1);
+        __builtin_prefetch(Y.row(m) + n0 + columns / 2, /*rw=*/1);
+      });
+      add_groups(W, tiles, block, unpack, add_group);
+      block.for_rows(W.N, [&](std::int64_t m, std::int64_t n0, std::int64_t columns, float* row) {
+        write_row(row, X.scale[m], columns, Y.row(m) + n0);
+      });
     }
   });
 }

@@ -3,6 +3,7 @@
 /// Speed of the rungs of w4a8_gemm on projections of a 7B model, from decode to a prompt.
 #include <benchmark/benchmark.h>
 
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
@@ -12,8 +13,42 @@
 #include "support/bench.h"
 #include "support/problems.h"
 
+#if QLAB_X86
+#include <immintrin.h>
+#endif
+
 namespace qlab::test {
 namespace {
+
+#if QLAB_X86
+/// Keeps vpdpbusd busy: twelve sums hide its latency. \returns a sum, or the loop would be dropped.
+QLAB_AVX512_VNNI std::int32_t multiply_bytes(std::int64_t steps) {
+  const __m512i ones = _mm512_set1_epi8(1);
+  __m512i sums[12] = {};
+  for (std::int64_t i = 0; i < steps; ++i) {
+    // Unrolled, or the sums live in an array in memory.
+#pragma GCC unroll 12
+    for (int j = 0; j < 12; ++j) sums[j] = _mm512_dpbusd_epi32(sums[j], ones, ones);
+  }
+  for (int j = 1; j < 12; ++j) sums[0] = _mm512_add_epi32(sums[0], sums[j]);
+  std::int32_t lanes[16];
+  _mm512_storeu_si512(lanes, sums[0]);
+  return lanes[0];
+}
+
+/// Integer operations a second of all threads together, a multiply-add counted as two.
+double vnni_ops_per_second(ThreadPool& threads) {
+  constexpr std::int64_t kSteps = 2'000'000;
+  static const double peak = [&] {
+    const auto start = std::chrono::steady_clock::now();
+    threads.run(threads.size(),
+                [](std::int64_t) { benchmark::DoNotOptimize(multiply_bytes(kSteps)); });
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    return static_cast<double>(threads.size() * kSteps * 12 * 128) / elapsed.count();
+  }();
+  return peak;
+}
+#endif
 
 template <std::int64_t kGroupSize>
 void bench_rung(benchmark::State& state, const Rung<decltype(w4a8_gemm_v1_scalar)>& rung) {
@@ -31,6 +66,13 @@ void bench_rung(benchmark::State& state, const Rung<decltype(w4a8_gemm_v1_scalar
   bench_call(state, rung.needs, gemm_cache(M), w4a8_gemm_cost(M, N, K, kGroupSize), threads, [&] {
     rung.run({X.view(), x_scale.data()}, W.view(), Y.view(), threads);
   });
+#if QLAB_X86
+  if (best_isa() >= Isa::kAvx512Vnni) {
+    state.counters["of_vnni_peak"] = state.counters["of_fma_peak"] *
+                                     ceilings(threads).fma_flops_per_second /
+                                     vnni_ops_per_second(threads);
+  }
+#endif
 }
 
 }  // namespace

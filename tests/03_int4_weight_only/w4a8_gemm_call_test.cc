@@ -58,9 +58,9 @@ TEST(W4A8GemmCall, GivesZerosForEmptySides) {
 }
 
 TEST(W4A8GemmCall, StaysWithinHalfAStepOfTheActivations) {
-  // Of the two roundings only that of X is left if the weights are taken as they were stored: half a
-  // step for each activation, times |weight|. Division and scale round in FP32 on top: for a code of
-  // at most 127 that moves a quotient by less than 127 · 2 · 2⁻²⁴ steps.
+  // Of the two roundings only that of X is left if the weights are taken as they were stored: half
+  // a step for each activation, times |weight|. The division and the scale round in FP32 on top,
+  // which moves a quotient of at most 127 by less than 127 · 2 · 2⁻²⁴ steps.
   const TestSeed seed;
   Random random(seed);
   const std::int64_t M = 7, N = 45, K = 390;

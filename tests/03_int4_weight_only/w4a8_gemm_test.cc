@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Tests of the rungs of w4a8_gemm: sums of codes are exact, and the rest is rounded in one order, so
-/// nearly all of them demand equality.
+/// Tests of the rungs of w4a8_gemm: sums of codes are exact, and the rest is rounded in one order,
+/// so nearly all of them demand equality.
 #include "03_int4_weight_only/w4a8_gemm.h"
 
 #include <gtest/gtest.h>
@@ -50,8 +50,8 @@ TEST_P(W4A8Gemm, MatchesPaperAndPencil) {
 }
 
 TEST_P(W4A8Gemm, MultipliesEveryPairOfCodesWithEveryZeroPoint) {
-  // Alone and beside their like: 16-bit sums would saturate with more than eight steps of the largest.
-  // K = 264 is past what is unpacked ahead.
+  // Alone and beside their like: 16-bit sums hold eight steps of the largest and no more. K = 264
+  // is past what is unpacked ahead.
   for (const std::int64_t K : {1, 2, 4, 64, 264}) {
     W4A8Problem problem({{256, 256, K}, K});
     for (std::int64_t c = 0; c < 256; ++c) {

@@ -27,9 +27,9 @@ struct W4A8Shape {
   }
 };
 
-/// kGemmShapes and the ends of this ladder's blocks (4, 12 and 96 rows of X, 32 columns), with groups
-/// that start within a byte, that end within a chunk of 8, that do not divide K, that are longer than
-/// what is unpacked ahead (256), and that hold a whole row.
+/// kGemmShapes and the ends of this ladder's blocks (4, 12 and 96 rows of X, 32 and 64 columns),
+/// with groups that start within a byte, that end within a chunk of 8, that do not divide K, that
+/// are longer than what is unpacked ahead (256), and that hold a whole row.
 inline std::vector<W4A8Shape> w4a8_shapes() {
   std::vector<GemmShape> sides(std::begin(kGemmShapes), std::end(kGemmShapes));
   sides.insert(sides.end(), {{4, 33, 520}, {12, 32, 97}, {13, 31, 511}, {97, 65, 300}});
