@@ -138,6 +138,7 @@ function(lab_exercise module file)
     add_executable(${op}_exercise_bench ${bench})
     target_link_libraries(${op}_exercise_bench PRIVATE solution.${op}.object lab_options
       ${libraries} lab_support benchmark::benchmark)
+    lab_leave_out_if_sanitized(${op}_exercise_bench)
   endif()
 
   # The stub is checked as it is generated, not as a learner left it.

@@ -64,12 +64,20 @@ function(lab_slow_test folder stem)
   lab_gtest(${folder} ${stem} TIMEOUT 3600 LABEL slow)
 endfunction()
 
+# lab_leave_out_if_sanitized(<target>): a sanitized program's time means nothing, so `all` skips it.
+function(lab_leave_out_if_sanitized target)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+    set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+endfunction()
+
 # lab_operation(<module> <op>): its test and its bench, which walk the ladder in <op>.h.
 function(lab_operation module op)
   lab_test(${module} ${op}_test)
   add_executable(${op}_bench tests/${module}/${op}_bench.cc)
   target_link_libraries(${op}_bench PRIVATE lab_options lab_${module} lab_support
     benchmark::benchmark)
+  lab_leave_out_if_sanitized(${op}_bench)
 endfunction()
 
 # lab_program(<name>): the program tools/<name>/, its parts as a library so that tests reach them.
