@@ -31,8 +31,7 @@ std::vector<std::string> names(std::string_view family, bool details) {
 TEST(Configurations, AFamilyIsTheBaselineAndWhatQuantizesTheSame) {
   using Names = std::vector<std::string>;
   EXPECT_EQ(names("kv", true), (Names{"fp16", "kv_int8", "kv_fp8", "int4_g128 + kv_int8"}));
-  EXPECT_EQ(names("int4", false), (Names{"fp16", "int4_g128", "int4_g32", "int4_gptq", "int4_awq",
-                                         "int4_g128 + kv_int8"}));
+  EXPECT_EQ(names("int4", false), (Names{"fp16", "int4_g128", "int4_g32", "int4_g128 + kv_int8"}));
   EXPECT_THAT(names("int8", true), testing::Contains("int8_static_smooth_outliers"));
 }
 
