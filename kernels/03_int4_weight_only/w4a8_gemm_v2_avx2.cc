@@ -27,15 +27,14 @@ constexpr std::int64_t kMaxChunks = 4;  // eight steps: 8 · 3840 < 2¹⁵
 QLAB_AVX2 void find_starts(w4a8::Tiles& tiles, std::int64_t t, std::int64_t g) {
   const int rows = tiles.rows(t);
   const std::int32_t* x = tiles.words(t, g);
-  __m128i sum = _mm_setzero_si128();  // a row a lane; what lies beyond the rows is dropped
+  // A row a lane. What lies beyond the rows is the next tile, which another thread may be writing.
+  const __m128i valid = _mm_cmpgt_epi32(_mm_set1_epi32(rows), _mm_setr_epi32(0, 1, 2, 3));
+  __m128i sum = _mm_setzero_si128();
   for (std::int64_t s = 0; s < tiles.steps(g); ++s, x += rows) {
-    const __m128i pairs =
-        _mm_maddubs_epi16(_mm_set1_epi8(1), _mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
+    const __m128i pairs = _mm_maddubs_epi16(_mm_set1_epi8(1), _mm_maskload_epi32(x, valid));
     sum = _mm_add_epi32(sum, _mm_madd_epi16(pairs, _mm_set1_epi16(-1)));
   }
-  alignas(16) std::int32_t starts[kRows];
-  _mm_store_si128(reinterpret_cast<__m128i*>(starts), sum);
-  std::copy_n(starts, rows, tiles.starts(t, g));
+  _mm_maskstore_epi32(tiles.starts(t, g), valid, sum);
 }
 
 QLAB_AVX2 inline __m256i load(const std::uint8_t* from) {

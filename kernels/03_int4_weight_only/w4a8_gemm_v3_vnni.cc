@@ -32,15 +32,16 @@ constexpr int kLowBits = 11;  // of Σx in its lower piece
 QLAB_AVX512_VNNI void find_starts(w4a8::Tiles& tiles, std::int64_t t, std::int64_t g) {
   const int rows = tiles.rows(t);
   const std::int32_t* x = tiles.words(t, g);
-  __m512i sum = _mm512_setzero_si512();  // a row a lane; what lies beyond the rows is dropped
+  // A row a lane. What lies beyond the rows is the next tile, which another thread may be writing.
+  const auto valid = static_cast<__mmask16>((1U << rows) - 1);
+  __m512i sum = _mm512_setzero_si512();
   for (std::int64_t s = 0; s < tiles.steps(g); ++s, x += rows) {
-    sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(1), _mm512_loadu_si512(x));
+    sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(1), _mm512_maskz_loadu_epi32(valid, x));
   }
   const __m512i negative = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
   const __m512i low = _mm512_and_si512(negative, _mm512_set1_epi32((1 << kLowBits) - 1));
   const __m512i high = _mm512_slli_epi32(_mm512_srai_epi32(negative, kLowBits), 16);
-  _mm512_mask_storeu_epi32(tiles.starts(t, g), static_cast<__mmask16>((1U << rows) - 1),
-                           _mm512_or_si512(low, high));
+  _mm512_mask_storeu_epi32(tiles.starts(t, g), valid, _mm512_or_si512(low, high));
 }
 
 /// Zero points of 16 columns, as they meet those pieces: z and z · 2¹¹ in a 32-bit lane.

@@ -35,8 +35,8 @@ class Tiles {
       : x_(X.codes),
         w_(W),
         count_((X.codes.rows() + max_rows - 1) / max_rows),
-        words_(1, X.codes.rows() * all_steps(W) + kPadding),
-        starts_(1, X.codes.rows() * W.groups() + kPadding) {}
+        words_(1, X.codes.rows() * all_steps(W)),
+        starts_(1, X.codes.rows() * W.groups()) {}
 
   std::int64_t count() const { return count_; }
   std::int64_t first(std::int64_t t) const { return x_.rows() * t / count_; }
@@ -45,8 +45,7 @@ class Tiles {
     return kStepsOfChunk * int4_chunks(w_.group_length(g));
   }
 
-  /// Group g of tile t: [steps, rows]. Tiles of a group follow each other, for they are read so. A
-  /// register may be read at the last word.
+  /// Group g of tile t: [steps, rows]. Tiles of a group follow each other, for they are read so.
   std::int32_t* words(std::int64_t t, std::int64_t g) {
     const std::int64_t before = kStepsOfChunk * g * int4_chunks(w_.group_size);
     return words_.data() + before * x_.rows() + first(t) * steps(g);
@@ -76,8 +75,6 @@ class Tiles {
   }
 
  private:
-  static constexpr std::int64_t kPadding = 16;
-
   static std::int64_t all_steps(const Int4Panels& W) {
     const std::int64_t chunks =
         W.K / W.group_size * int4_chunks(W.group_size) + int4_chunks(W.K % W.group_size);
