@@ -32,7 +32,7 @@ inline constexpr std::int64_t kW4A8MaxGroup = 524'287;
 /// The sum of a group is an exact integer. In FP32 it is rounded (which it needs only from 2²⁴ on)
 /// and added, times its scale, to those of the groups before it: in the order of g, by fused
 /// multiply-adds. So every rung and every number of threads give the same bits. Sources: Zhao et
-/// al., "Atom", 2024, section 4.2 (a group is summed in integers, then scaled); Dettmers et al.,
+/// al., "Atom", 2024 (a group is summed in integers, then scaled); Dettmers et al.,
 /// "LLM.int8()", 2022, section 2 (a scale a token).
 ///
 /// \param X  [M, K] activations as quantize_rows makes them: a scale a token, no zero points
