@@ -20,8 +20,11 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(PackingPictures, AreWellFormed) {
-  for (const auto& [name, svg] : packing_pictures()) EXPECT_TRUE(is_well_formed(svg)) << name;
+TEST(PackingPictures, AreWellFormedAndReadable) {
+  for (const auto& [name, svg] : packing_pictures()) {
+    EXPECT_TRUE(is_well_formed(svg)) << name;
+    EXPECT_TRUE(text_is_readable(svg)) << name;
+  }
 }
 
 /// The texts of a word, from the highest nibble on, as they stand behind each other in the file.
@@ -56,6 +59,16 @@ TEST(PackingPictures, ShowTheNibblesOfEachWord) {
   }
   // By hand: AWQ's second nibble from the right holds the third column.
   EXPECT_THAT(texts_of(pictures[1].second), HasSubstr("7-4 n = 2 k = 0 3-0 n = 0 k = 0"));
+}
+
+TEST(PackingPictures, TellTheWordToSomebodyWhoCannotSeeIt) {
+  const auto pictures = packing_pictures();
+  // By hand, from AutoGPTQ's and AutoAWQ's files: k falls with the bits; n is 7 5 3 1 6 4 2 0.
+  EXPECT_THAT(pictures[0].second,
+              HasSubstr("qweight, from bits 31-28 down to 3-0: n 0 k 7, n 0 k 6,"));
+  EXPECT_THAT(pictures[1].second,
+              HasSubstr("n 7 k 0, n 5 k 0, n 3 k 0, n 1 k 0, n 6 k 0, n 4 k 0"));
+  EXPECT_THAT(pictures[0].second, HasSubstr("a nibble: v1 zero point - 1, v2 itself"));
 }
 
 TEST(PackingPictures, InDocsAreThoseOfToday) {

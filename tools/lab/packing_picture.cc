@@ -82,8 +82,7 @@ class Picture {
   void matrix(PackedTensor tensor, const PackedLayout& layout, std::int64_t K, const char* column) {
     const double left = kEdge + 42;
     y_ += 28;
-    text(left, y_,
-         fmt::format("{} = 0 … {}, to the right; in cells: the nibble of the word", column, K - 1),
+    text(left, y_, fmt::format("in cells: the nibble; {} = 0 … {} to the right", column, K - 1),
          "start", "q");
     y_ += 8;
     text(kEdge, y_ + 17, "n = 0", "start", "q");
@@ -102,7 +101,7 @@ class Picture {
     }
     y_ += kCell * kN;
     const char* stored = "a nibble is the value itself, 0 … 15";
-    if (layout.stored == Stored::kMinusOne) stored = "a nibble is the zero point - 1";
+    if (layout.stored == Stored::kMinusOne) stored = "a nibble: v1 zero point - 1, v2 itself";
     if (layout.stored == Stored::kPlusEight) stored = "a nibble is the signed value + 8";
     y_ += 20;
     text(left, y_, stored, "start", "q");
@@ -112,14 +111,28 @@ class Picture {
   double y_ = kEdge;
 };
 
+/// The first word for somebody who cannot see it.
+std::string in_words(PackedTensor tensor) {
+  const PackedLayout& layout = packed_layout(tensor);
+  std::string words = fmt::format("Word [0, 0] of {}, from bits 31-28 down to 3-0:", layout.name);
+  for (int nibble = kNibbles - 1; nibble >= 0; --nibble) {
+    const PackedElement at = packed_element(tensor, 0, 0, nibble);
+    words += fmt::format(" n {} {} {}{}", at.n, layout.of_groups ? "g" : "k", at.k,
+                         nibble > 0 ? "," : ". ");
+  }
+  return words;
+}
+
 std::string picture(std::initializer_list<PackedTensor> tensors) {
   const char* const format = packed_layout(*tensors.begin()).format;
   Picture p;
   p.heading(format);
-  for (const PackedTensor tensor : tensors) p.tensor(tensor);
-  return p.finished(fmt::format("4-bit words of {}", format),
-                    "For the weights and for the zero points: which value each nibble of the first "
-                    "word holds, and where these values stand in the matrix.");
+  std::string description;
+  for (const PackedTensor tensor : tensors) {
+    p.tensor(tensor);
+    description += in_words(tensor);
+  }
+  return p.finished(fmt::format("4-bit words of {}", format), description);
 }
 
 }  // namespace
