@@ -10,14 +10,6 @@
 namespace qlab {
 namespace {
 
-/// The input of layer `name`.
-const LayerInput& input_of(std::span<const LayerInput> inputs, const std::string& name) {
-  const auto found = std::ranges::find(inputs, name, &LayerInput::name);
-  QLAB_CHECK(found != inputs.end(), "smooth_checkpoint: nothing was observed of ", name,
-             "; observe this model");
-  return *found;
-}
-
 void smooth_consumers(const LayerInput& input, std::vector<float>& gain,
                       std::initializer_list<Matrix<float>*> weights, double alpha) {
   std::vector<float> weight_absmax(gain.size());
@@ -30,6 +22,13 @@ void smooth_consumers(const LayerInput& input, std::vector<float>& gain,
 }
 
 }  // namespace
+
+const LayerInput& input_of(std::span<const LayerInput> inputs, std::string_view name) {
+  const auto found = std::ranges::find(inputs, name, &LayerInput::name);
+  QLAB_CHECK(found != inputs.end(), "calibration: nothing was observed of ", name,
+             "; observe this model");
+  return *found;
+}
 
 std::vector<LayerInput> observe_inputs(const Llama& model, std::span<const Document> documents,
                                        const Machine& machine) {

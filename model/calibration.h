@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "02_int8_calibration/calibrate.h"
@@ -24,6 +25,9 @@ struct LayerInput {
   std::vector<float> samples;         ///< every value of every token
   std::vector<float> channel_absmax;  ///< [K] the largest magnitude of each input channel
 };
+
+/// Of layer `name`. \throws ContractError when nothing was observed of it.
+const LayerInput& input_of(std::span<const LayerInput> inputs, std::string_view name);
 
 /// Runs the model over the documents and keeps what flows into its linear layers, in their order.
 /// \throws ContractError without a document, or for one that does not fit the model.

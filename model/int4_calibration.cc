@@ -12,13 +12,6 @@ namespace {
 
 constexpr std::int64_t kMostTokens = 512;  // that AWQ looks at, as its authors do
 
-const LayerInput& input_of(std::span<const LayerInput> inputs, const std::string& name) {
-  const auto found = std::ranges::find(inputs, name, &LayerInput::name);
-  QLAB_CHECK(found != inputs.end(), "calibration: nothing was observed of ", name,
-             "; observe this model");
-  return *found;
-}
-
 /// The samples as tokens: [tokens, K].
 MatrixView<const float> tokens_of(const LayerInput& input) {
   const std::int64_t K = std::ssize(input.channel_absmax);

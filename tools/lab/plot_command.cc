@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const LayerInput& input_of(const std::vector<LayerInput>& inputs, const std::string& layer) {
+const LayerInput& asked_for(const std::vector<LayerInput>& inputs, const std::string& layer) {
   const auto found = std::ranges::find(inputs, layer, &LayerInput::name);
   if (found == inputs.end()) {
     throw InputError(fmt::format("--layer {}: the model has no such layer; its layers are {} … {}",
@@ -34,7 +34,8 @@ CalibrationPlotData observe(const PlotOptions& options, const Machine& machine) 
                                  .file = {}};
   Variants variants(checkpoint, source, machine);
   const auto seen = [&](bool outliers, std::optional<double> smoothing) -> const LayerInput& {
-    return input_of(variants.inputs(outliers, smoothing, CalibrationSet::kSameText), options.layer);
+    return asked_for(variants.inputs(outliers, smoothing, CalibrationSet::kSameText),
+                     options.layer);
   };
   CalibrationPlotData data{.layer = options.layer,
                            .samples = seen(false, {}).samples,
