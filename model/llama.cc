@@ -165,8 +165,19 @@ void Llama::attention(std::int64_t index, Buffers& b, KvCache& cache, const Mach
   const std::int64_t q_cols = config_.n_heads * config_.head_dim;
   const std::int64_t kv_cols = config_.n_kv_heads * config_.head_dim;
   apply_rope(columns(b.qkv, 0, q_cols + kv_cols), b.rope, machine);
-  cache.append(index, columns(b.qkv, q_cols, kv_cols), columns(b.qkv, q_cols + kv_cols, kv_cols));
-  attention_decode(columns(b.qkv, 0, q_cols), cache.layer(index), b.attended.view(), machine);
+  // A cache with a window is written and read a window at a time, so that each token meets it as it
+  // would if tokens came one by one.
+  const std::int64_t tokens = b.x.rows();
+  const std::int64_t step = cache.formats().window() ? kKvWindow : tokens;
+  for (std::int64_t t = 0; t < tokens; t += step) {
+    const std::int64_t count = std::min(step, tokens - t);
+    const auto rows = [&](std::int64_t column, std::int64_t cols) {
+      return columns(b.qkv, column, cols).rows_from(t, count);
+    };
+    cache.append(index, rows(q_cols, kv_cols), rows(q_cols + kv_cols, kv_cols));
+    attention_decode(rows(0, q_cols), cache.layer(index), b.attended.view().rows_from(t, count),
+                     machine);
+  }
 
   if (observer) observer(layer.names[1], b.attended.view());
   layer.o->run(b.attended.view(), b.normed.view(), machine);
@@ -188,8 +199,9 @@ void Llama::feed_forward(std::int64_t index, Buffers& b, const Machine& machine,
 
 void Llama::check_call(std::span<const std::int32_t> tokens, const KvCache& cache) const {
   const KvView view = cache.layer(0);
-  QLAB_CHECK(view.format == recipe_.kv, "Llama: the cache holds ", kv_format_name(view.format),
-             ", the recipe says ", kv_format_name(recipe_.kv), "; take one from new_cache()");
+  QLAB_CHECK(cache.formats() == recipe_.kv, "Llama: the cache holds ",
+             kv_formats_name(cache.formats()), ", the recipe says ", kv_formats_name(recipe_.kv),
+             "; take one from new_cache()");
   QLAB_CHECK(std::ssize(tokens) <= view.capacity - view.length, "Llama: ", tokens.size(),
              " tokens, but the cache has room for ", view.capacity - view.length, " of ",
              view.capacity, "; make a longer one");

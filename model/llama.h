@@ -39,7 +39,7 @@ struct Recipe {
   WeightFormat weights = WeightFormat::kFp16;
   std::int64_t group_size = 128;     ///< of kInt4 and kW4A8, along K
   Int8Activations activations = {};  ///< of kInt8; absmax is set layer by layer, from thresholds
-  KvFormat kv = KvFormat::kFp16;
+  KvFormats kv = KvFormat::kFp16;
 };
 
 /// The linear layers inside the blocks as the model runs them, in order, four a block. Layers that read

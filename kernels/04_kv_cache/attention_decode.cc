@@ -4,6 +4,20 @@
 #include "04_kv_cache/attention_decode.h"
 
 namespace qlab {
+namespace {
+
+void check_table(const KvView& kv) {
+  QLAB_CHECK(kv.block_tokens > 0 && std::ssize(kv.table) * kv.block_tokens >= kv.length,
+             "attention_decode: a table of ", kv.table.size(), " blocks of ", kv.block_tokens,
+             " tokens for a length of ", kv.length, "; give every block of tokens an entry");
+  for (std::int64_t b = 0; b * kv.block_tokens < kv.length; ++b) {
+    const std::int32_t entry = kv.table[static_cast<std::size_t>(b)];
+    QLAB_CHECK(entry >= 0 && entry < kv.pool_blocks, "attention_decode: block ", b,
+               " of the table is ", entry, ", outside the pool of ", kv.pool_blocks, " blocks");
+  }
+}
+
+}  // namespace
 
 void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
                       const Machine& machine) {
@@ -15,6 +29,10 @@ void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<fl
   QLAB_CHECK(kv.length >= Q.rows() && kv.length <= kv.capacity, "attention_decode: ", Q.rows(),
              " queries on a cache of length ", kv.length, " and capacity ", kv.capacity,
              "; append the keys and values of the queries first");
+  QLAB_CHECK(!KvFormats(kv.k.format, kv.v.format).window() || Q.rows() <= kKvWindow,
+             "attention_decode: ", Q.rows(), " queries on a cache with a window of ", kKvWindow,
+             "; append and attend at most as many tokens at a time");
+  check_table(kv);
   check_shape("attention_decode", "out", out, Q.rows(), Q.cols());
   best_rung(kAttentionDecodeRungs, machine.isa).run(Q, kv, out, machine.threads);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// attention_decode: softmax(q · Kᵀ) · V straight from a cache in FP16, INT8 or FP8.
+/// attention_decode: softmax(q · Kᵀ) · V straight from a cache in any of its formats.
 ///
 /// Bottleneck   M = 1: reading K and V once; when four query heads share a KV head, and for a
 ///              prompt, the multiply-adds: one for each value read and query head
-/// Bytes moved  read 2 · n_kv_heads · length · kv_row_bytes, Q and the output beside it
+/// Bytes moved  read n_kv_heads · length · kv_row_bytes of K and of V, Q and the output beside it
 /// FLOPs        4 · M · n_heads · head_dim · length; of a prompt, half are masked away
 /// Teaches      online softmax; a scale a token is applied to a score, not to head_dim values
-/// Leaves out   splitting a head's context over threads (attention_decode_split); pages (paged_kv)
+/// Leaves out   splitting a head's context over threads (attention_decode_split)
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ namespace qlab {
 
 /// Attention of the last M tokens of the cache: query m sees the first length - M + 1 + m tokens.
 ///
-/// M = 1 is decode; M = length is a prompt, every token of which reads the cache as it is stored.
+/// M = 1 is decode; M = length is a prompt, every token of which reads the cache as it is stored;
+/// with a window (KIVI) M ≤ kKvWindow, and each query reads it as it stood when its token was newest.
 /// Query head h reads KV head h / (n_heads / n_kv_heads). Scores are scaled by 1 / √head_dim; the
 /// softmax is online, in FP32. Source: Milakov, Gimelshein, "Online normalizer calculation for
 /// softmax", 2018; Dao et al., "FlashAttention", 2022, section 3.1.
@@ -28,22 +29,28 @@ namespace qlab {
 /// \param Q    [M, n_heads · head_dim] finite
 /// \param kv   one layer with length ≥ M, values finite (KvCache sees to it)
 /// \param out  [M, n_heads · head_dim] written in full, nothing outside it
-/// \throws ContractError when a shape does not fit.
+/// \throws ContractError when a shape does not fit, M is above a window, or an entry of the block table
+///         lies outside the pool.
 void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
                       const Machine& machine);
 
-constexpr Cost attention_decode_cost(KvFormat format, std::int64_t M, std::int64_t n_heads,
+constexpr Cost attention_decode_cost(KvFormats formats, std::int64_t M, std::int64_t n_heads,
                                      std::int64_t n_kv_heads, std::int64_t head_dim,
                                      std::int64_t length) {
-  return {.bytes =
-              2 * n_kv_heads * length * kv_row_bytes(format, head_dim) + 8 * M * n_heads * head_dim,
+  const std::int64_t k_codes = k_window_start(formats.k, length);
+  const std::int64_t v_codes = v_window_start(formats.v, length);
+  const std::int64_t kv_bytes = k_codes * kv_row_bytes(formats.k, head_dim) +
+                                v_codes * kv_row_bytes(formats.v, head_dim) +
+                                (2 * length - k_codes - v_codes) * 2 * head_dim;  // windows
+  return {.bytes = n_kv_heads * kv_bytes + 8 * M * n_heads * head_dim,
           .flops = 4 * M * n_heads * head_dim * length};
 }
 
 /// The oracle: two passes in double over the cache as stored. `tolerance` is that of one output:
 /// (2·max δ + (2·√L + 4)·2⁻²⁴)·Σ pₜ·|vₜ| + 2⁻¹²⁶·Σ|vₜ| with δₜ = 2·√head_dim·2⁻²⁴·Σ|q·kₜ| /
 /// √head_dim, L the tokens seen (two roundings of 2⁻²⁴ in each of exp and its argument are in the
-/// 4; a weight under FP32's normal numbers may become 0, hence the last term).
+/// 4; a weight under FP32's normal numbers may become 0, hence the last term). The value of a
+/// code in a group is the float nearest to scale · code + minimum.
 void attention_decode_ref(MatrixView<const float> Q, const KvView& kv, MatrixView<double> value,
                           MatrixView<double> tolerance);
 

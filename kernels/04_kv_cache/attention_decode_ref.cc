@@ -10,21 +10,54 @@
 namespace qlab {
 namespace {
 
-/// The value that stands for channel d of token t.
-double cached(const KvView& kv, const KvTensor& tensor, std::int64_t head, std::int64_t t,
-              std::int64_t d) {
-  const std::int64_t row = head * kv.capacity + t;
-  const std::int64_t i = row * kv.head_dim + d;
-  switch (kv.format) {
+/// The code of channel d of token t, as the number that it writes.
+double code_of(const KvView& kv, const KvTensor& tensor, std::int64_t head, std::int64_t t,
+               std::int64_t d) {
+  const std::uint8_t* const row = kv.row(tensor, head, t);
+  switch (tensor.format) {
     case KvFormat::kFp32:
-      return static_cast<const float*>(tensor.codes)[i];
+      return reinterpret_cast<const float*>(row)[d];
     case KvFormat::kFp16:
-      return to_float(static_cast<const half_t*>(tensor.codes)[i]);
-    case KvFormat::kInt8:
-      return static_cast<double>(static_cast<const std::int8_t*>(tensor.codes)[i]) *
-             to_float(tensor.scale[row]);
+      return to_float(reinterpret_cast<const half_t*>(row)[d]);
     case KvFormat::kFp8E4m3:
-      return to_float(static_cast<const fp8_e4m3_t*>(tensor.codes)[i]);
+      return to_float(fp8_e4m3_t{row[d]});
+    case KvFormat::kFp8E5m2:
+      return to_float(fp8_e5m2_t{row[d]});
+    case KvFormat::kInt8:
+      return static_cast<std::int8_t>(row[d]);
+    case KvFormat::kInt4Head:
+      return (d % 2 == 0 ? row[d / 2] & 15 : row[d / 2] >> 4) - 8;
+    case KvFormat::kInt4:
+    case KvFormat::kKivi4:
+      return d % 2 == 0 ? row[d / 2] & 15 : row[d / 2] >> 4;
+    case KvFormat::kInt2:
+    case KvFormat::kKivi2:
+      return row[d / 4] >> (2 * (d % 4)) & 3;
+  }
+  return NAN;
+}
+
+/// The value that stands for channel d of token t.
+double cached(const KvView& kv, const KvTensor& tensor, std::int64_t window_start,
+              std::int64_t head, std::int64_t t, std::int64_t d) {
+  if (t >= window_start) return to_float(kv.window_row(tensor, head, t)[d]);
+  const double code = code_of(kv, tensor, head, t, d);
+  const std::int64_t scale = tensor.scales == KvScales::kNone || tensor.scales == KvScales::kHead
+                                 ? 0
+                                 : kv.scale_index(tensor, head, t);
+  switch (tensor.scales) {
+    case KvScales::kNone:
+      return code;
+    case KvScales::kHead:
+      return code * tensor.head_scale[head];
+    case KvScales::kToken:
+      return code * to_float(tensor.scale[scale]);
+    case KvScales::kChannelGroups:  // exact in double, so that the cast is the only rounding
+      return static_cast<float>(code * to_float(tensor.scale[scale + d / kKvGroup]) +
+                                to_float(tensor.minimum[scale + d / kKvGroup]));
+    case KvScales::kTokenGroups:
+      return static_cast<float>(code * to_float(tensor.scale[scale + d]) +
+                                to_float(tensor.minimum[scale + d]));
   }
   return NAN;
 }
@@ -38,11 +71,12 @@ Weights softmax_of_scores(const float* q, const KvView& kv, std::int64_t kv_head
                           std::int64_t tokens) {
   const double root = std::sqrt(static_cast<double>(kv.head_dim));
   Weights w{.p = {}, .score_tolerance = 0};
+  const std::int64_t window = k_window_start(kv.k.format, tokens);
   for (std::int64_t t = 0; t < tokens; ++t) {
     double dot = 0;
     double abs_dot = 0;
     for (std::int64_t d = 0; d < kv.head_dim; ++d) {
-      const double product = q[d] * cached(kv, kv.k, kv_head, t, d);
+      const double product = q[d] * cached(kv, kv.k, window, kv_head, t, d);
       dot += product;
       abs_dot += std::fabs(product);
     }
@@ -66,6 +100,7 @@ void attention_decode_ref(MatrixView<const float> Q, const KvView& kv, MatrixVie
     for (std::int64_t head = 0; head < n_heads; ++head) {
       const std::int64_t kv_head = head / (n_heads / kv.n_kv_heads);
       const std::int64_t first = head * kv.head_dim;
+      const std::int64_t window = v_window_start(kv.v.format, tokens);
       const Weights w = softmax_of_scores(Q.row(m) + first, kv, kv_head, tokens);
       for (std::int64_t d = 0; d < kv.head_dim; ++d) {
         double sum = 0;
@@ -73,7 +108,7 @@ void attention_decode_ref(MatrixView<const float> Q, const KvView& kv, MatrixVie
         double abs_v = 0;
         for (std::int64_t t = 0; t < tokens; ++t) {
           const double p = w.p[static_cast<std::size_t>(t)];
-          const double v = cached(kv, kv.v, kv_head, t, d);
+          const double v = cached(kv, kv.v, window, kv_head, t, d);
           sum += p * v;
           abs_sum += p * std::fabs(v);
           abs_v += std::fabs(v);

@@ -2,8 +2,9 @@
 /// \file
 /// attention_decode, rung 2: a block of 64 tokens at a time, eight channels at a time.
 ///
-/// Idea    the softmax rescales once a block, not once a token; codes widen in registers, and the
-///         rows of Q that share a KV head meet a block of it while it is in the first cache
+/// Idea    the softmax rescales once a block, not once a token; codes of a byte or more widen in
+///         registers, smaller ones once a block, and the rows of Q that share a KV head meet a block
+///         of it while it is in the first cache
 /// Before  rung 1 reads the cache once for every query head and waits for exp at every token
 /// Needs   avx2, fma, f16c
 #include <algorithm>
@@ -11,7 +12,7 @@
 #include <limits>
 
 #include "04_kv_cache/attention_decode.h"
-#include "04_kv_cache/kv_codes_avx2.h"
+#include "04_kv_cache/kv_block_avx2.h"
 #include "common/exp_avx2.h"
 
 #if QLAB_X86
@@ -20,7 +21,6 @@
 namespace qlab {
 namespace {
 
-constexpr int kBlock = 64;     // tokens between two corrections of the softmax
 constexpr int kTaskRows = 32;  // rows of Q in a task: queries times the heads that share a KV head
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
@@ -37,17 +37,6 @@ QLAB_AVX2 inline float largest_lane(__m256 v) {
 }
 
 QLAB_AVX2 inline float sum_of_lanes(__m256 v) { return _mm_cvtss_f32(sums_of_lanes(v, v, v, v)); }
-
-/// A block of one KV head.
-template <class Code>
-struct Block {
-  std::int64_t D;               // head_dim
-  const Code* k = nullptr;      // [count, D]
-  const Code* v = nullptr;      // [count, D]
-  int count = 0;                // of tokens
-  float k_factor[kBlock] = {};  // what makes a score of a dot product with codes of K
-  float v_factor[kBlock] = {};  // what a weight needs to meet codes of V
-};
 
 /// One row of Q, and what the online softmax knows of it after the blocks so far.
 struct Row {
@@ -197,37 +186,36 @@ QLAB_AVX2 void attend_block(Row* rows, const Block<Code>& block, std::int64_t t0
   if (d < block.D) add_values<ROWS, 1>(rows, block, count, weights, shrink, d, block.D - d);
 }
 
-/// factor[t] = unit · scale[t], or unit without scales.
-QLAB_AVX2 void fill_factors(const half_t* scale, float unit, int count, float* factor) {
-  for (int t = 0; t < count; t += 8) {
-    const __m256 scale8 = scale == nullptr ? _mm256_set1_ps(1) : load(scale + t, count - t);
-    _mm256_storeu_ps(factor + t, _mm256_mul_ps(scale8, _mm256_set1_ps(unit)));
-  }
+/// Rows of Q that see the same tokens, or all that see a block alike, meet that block.
+template <class Code>
+QLAB_AVX2 void attend_rows(Row* rows, int count, const Block<Code>& block, std::int64_t t0) {
+  int r = 0;
+  for (; r + 2 <= count; r += 2) attend_block<2>(rows + r, block, t0);
+  if (r < count) attend_block<1>(rows + r, block, t0);
 }
 
 /// `count` rows of Q that share a KV head, block after block of it.
 template <class Code>
 QLAB_AVX2 void attend(const KvView& kv, std::int64_t kv_head, Row* rows, int count) {
-  const std::int64_t D = kv.head_dim;
-  const auto score_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(D)));
-  for (int r = 0; r < count; ++r) std::fill_n(rows[r].out, D, 0.0F);
-  Block<Code> block{.D = D};
+  for (int r = 0; r < count; ++r) std::fill_n(rows[r].out, kv.head_dim, 0.0F);
+  BlockReader<Code> reader(kv, kv_head);
   const std::int64_t tokens = rows[count - 1].visible;  // later queries see more
   for (std::int64_t t0 = 0; t0 < tokens; t0 += kBlock) {
-    const std::int64_t first = kv_head * kv.capacity + t0;
-    block.k = kv.k.row<Code>(kv_head, t0, kv.capacity, D);
-    block.v = kv.v.row<Code>(kv_head, t0, kv.capacity, D);
-    block.count = static_cast<int>(std::min<std::int64_t>(kBlock, tokens - t0));
-    const bool scaled = kv.k.scale != nullptr;
-    fill_factors(scaled ? kv.k.scale + first : nullptr, score_scale * kUnit<Code>, block.count,
-                 block.k_factor);
-    fill_factors(scaled ? kv.v.scale + first : nullptr, kUnit<Code>, block.count, block.v_factor);
-    int r = 0;
-    for (; r + 2 <= count; r += 2) attend_block<2>(rows + r, block, t0);
-    if (r < count) attend_block<1>(rows + r, block, t0);
+    if (!reader.differs(t0, rows[0].visible)) {
+      attend_rows(rows, count, reader.read(t0, tokens), t0);
+      continue;
+    }
+    for (int r = 0; r < count;) {  // what lies in the window is another for each query
+      int same = r + 1;
+      while (same < count && rows[same].visible == rows[r].visible) ++same;
+      if (rows[r].visible > t0) {
+        attend_rows(rows + r, same - r, reader.read(t0, rows[r].visible), t0);
+      }
+      r = same;
+    }
   }
   for (int r = 0; r < count; ++r) {
-    for (std::int64_t d = 0; d < D; ++d) rows[r].out[d] /= rows[r].sum;
+    for (std::int64_t d = 0; d < kv.head_dim; ++d) rows[r].out[d] /= rows[r].sum;
   }
 }
 
@@ -256,16 +244,21 @@ void run(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out, Thr
 
 void attention_decode_v2_avx2(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
                               ThreadPool& threads) {
-  switch (kv.format) {
-    case KvFormat::kFp32:
-      return run<float>(Q, kv, out, threads);
-    case KvFormat::kFp16:
-      return run<half_t>(Q, kv, out, threads);
-    case KvFormat::kInt8:
-      return run<std::int8_t>(Q, kv, out, threads);
-    case KvFormat::kFp8E4m3:
-      return run<fp8_e4m3_t>(Q, kv, out, threads);
+  if (kv.k.format == kv.v.format) {
+    switch (kv.k.format) {
+      case KvFormat::kFp16:
+        return run<half_t>(Q, kv, out, threads);
+      case KvFormat::kFp8E4m3:
+        return run<fp8_e4m3_t>(Q, kv, out, threads);
+      case KvFormat::kFp8E5m2:
+        return run<fp8_e5m2_t>(Q, kv, out, threads);
+      case KvFormat::kInt8:
+        return run<std::int8_t>(Q, kv, out, threads);
+      default:
+        break;
+    }
   }
+  run<float>(Q, kv, out, threads);
 }
 
 }  // namespace qlab

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Eight codes of a cache as eight floats in a register, for each format of KvFormat.
+/// Eight codes of a cache as eight floats in a register.
 ///
 /// Each widening is exact. What lies past `count` is never read and becomes 0.
 #pragma once
@@ -32,6 +32,25 @@ QLAB_AVX2 inline __m256 widen(const fp8_e4m3_t* codes) {
       _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
   const __m128i moved = _mm_slli_epi16(extended, 7);
   return _mm256_cvtph_ps(_mm_and_si128(moved, _mm_set1_epi16(static_cast<short>(0xBF80))));
+}
+
+// E5M2 is the upper half of FP16.
+QLAB_AVX2 inline __m256 widen(const fp8_e5m2_t* codes) {
+  const __m128i extended =
+      _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
+  return _mm256_cvtph_ps(_mm_slli_epi16(extended, 8));
+}
+
+/// Eight codes of BITS bits from code number d on, a multiple of 8, as integers.
+template <int BITS>
+QLAB_AVX2 inline __m256i unpack(const std::uint8_t* row, std::int64_t d) {
+  static_assert(BITS == 2 || BITS == 4);
+  std::conditional_t<BITS == 4, std::uint32_t, std::uint16_t> word;
+  std::memcpy(&word, row + d * BITS / 8, sizeof(word));
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i moved = _mm256_srlv_epi32(_mm256_set1_epi32(static_cast<int>(word)),
+                                          _mm256_mullo_epi32(lane, _mm256_set1_epi32(BITS)));
+  return _mm256_and_si256(moved, _mm256_set1_epi32((1 << BITS) - 1));
 }
 
 /// The value of 1 in what widen() returns: a power of two, applied to scores and outputs.

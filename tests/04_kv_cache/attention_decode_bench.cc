@@ -43,17 +43,15 @@ void bench_rung(benchmark::State& state, const Rung<decltype(attention_decode_v1
 }  // namespace qlab::test
 
 int main(int argc, char** argv) {
-  using qlab::KvFormat;
   for (const auto& rung : qlab::kAttentionDecodeRungs) {
-    for (const KvFormat format :
-         {KvFormat::kFp32, KvFormat::kFp16, KvFormat::kInt8, KvFormat::kFp8E4m3}) {
+    for (const qlab::KvFormat format : qlab::kKvFormats) {
       const std::string name =
           "attention_decode/" + std::string(rung.name) + "/" + std::string(kv_format_name(format));
       benchmark::RegisterBenchmark(name.c_str(), qlab::test::bench_rung, rung, format)
           ->ArgNames({"M", "heads", "kv_heads", "head_dim", "context"})
           ->Args({1, 32, 32, 128, 4096})
           ->Args({1, 32, 8, 128, 4096})
-          ->Args({1024, 4, 2, 64, 1024})
+          ->Args({qlab::KvFormats(format).window() ? 32 : 1024, 4, 2, 64, 1024})
           ->Unit(benchmark::kMillisecond)
           ->UseManualTime();
     }

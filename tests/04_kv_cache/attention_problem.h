@@ -3,11 +3,12 @@
 /// AttentionProblem: queries and a cache to run a rung of attention_decode on, in every format.
 #pragma once
 
-#include <cstring>
+#include <algorithm>
+#include <list>
 #include <ostream>
-#include <vector>
 
 #include "04_kv_cache/attention_decode.h"
+#include "04_kv_cache/kv_rows.h"
 #include "support/compare.h"
 #include "support/fenced.h"
 #include "support/guarded.h"
@@ -16,9 +17,6 @@
 namespace qlab::test {
 
 using AttentionRun = decltype(attention_decode_v1_scalar);
-
-inline constexpr KvFormat kKvFormats[] = {KvFormat::kFp32, KvFormat::kFp16, KvFormat::kInt8,
-                                          KvFormat::kFp8E4m3};
 
 struct AttentionShape {
   std::int64_t M, n_heads, n_kv_heads, head_dim, length;
@@ -29,14 +27,22 @@ struct AttentionShape {
   }
 };
 
+/// The shape with sides that the format takes: head_dim, and M within a window.
+inline AttentionShape fitting(KvFormats formats, AttentionShape shape) {
+  shape.head_dim = fitting_dim(formats, shape.head_dim);
+  if (formats.window()) shape.M = std::min(shape.M, kKvWindow);
+  return shape;
+}
+
 struct AttentionProblem {
   /// The cache is longer than what is written, and the rest is NaN in every format.
-  AttentionProblem(KvFormat format, const AttentionShape& s, std::int64_t spare = 5)
+  AttentionProblem(KvFormats formats, const AttentionShape& s, std::int64_t spare = 5,
+                   const KvLayout& layout = {}, const KvHeadScales& scales = {})
       : shape(s),
         q(s.M, s.n_heads * s.head_dim),
         k(s.length, s.n_kv_heads * s.head_dim),
         v(s.length, s.n_kv_heads * s.head_dim),
-        cache(format, 1, s.n_kv_heads, s.head_dim, s.length + spare) {}
+        cache(formats, 1, s.n_kv_heads, s.head_dim, s.length + spare, layout, scales) {}
 
   void fill_all(Values q_values, Values k_values, Values v_values, Random& random) {
     fill(q.view(), q_values, random);
@@ -46,7 +52,7 @@ struct AttentionProblem {
   /// Rounds K and V into the cache.
   void store() {
     cache.clear();
-    poison_cache();
+    poison(cache, 0);
     cache.append(0, k.view(), v.view());
   }
   Guarded<float> run(AttentionRun* rung, int threads = 1, unsigned char poison = 0xFF) const {
@@ -66,35 +72,26 @@ struct AttentionProblem {
   AttentionShape shape;
   Operand<float> q, k, v;
   KvCache cache;
-
- private:
-  void poison_cache() {
-    const KvView view = cache.layer(0);
-    const auto rows = static_cast<std::size_t>(view.n_kv_heads * view.capacity);
-    const auto row_bytes = static_cast<std::size_t>(kv_row_bytes(view.format, view.head_dim));
-    for (const KvTensor& tensor : {view.k, view.v}) {  // the cache owns them and is not const
-      const std::size_t scale_bytes = tensor.scale == nullptr ? 0 : sizeof(half_t);
-      std::memset(const_cast<void*>(tensor.codes), 0xFF, rows * (row_bytes - scale_bytes));
-      if (scale_bytes == 0) continue;
-      std::memset(const_cast<half_t*>(tensor.scale), 0xFF, rows * scale_bytes);
-    }
-  }
 };
 
 /// Runs on copies of the cache that end where memory does.
-template <class Code>
-void run_fenced(AttentionRun* rung, const AttentionProblem& problem) {
+inline void run_fenced(AttentionRun* rung, const AttentionProblem& problem) {
   const AttentionShape& s = problem.shape;
   KvView kv = problem.cache.layer(0);
-  const std::int64_t rows = s.n_kv_heads * kv.capacity, codes = rows * s.head_dim;
-  const Fenced<Code> k({static_cast<const Code*>(kv.k.codes), 1, codes, codes});
-  const Fenced<Code> v({static_cast<const Code*>(kv.v.codes), 1, codes, codes});
-  const std::vector<half_t> none(static_cast<std::size_t>(rows));
-  const bool scaled = kv.k.scale != nullptr;
-  const Fenced<half_t> k_scale({scaled ? kv.k.scale : none.data(), 1, rows, rows});
-  const Fenced<half_t> v_scale({scaled ? kv.v.scale : none.data(), 1, rows, rows});
-  kv.k = {k.data(), scaled ? k_scale.data() : nullptr};
-  kv.v = {v.data(), scaled ? v_scale.data() : nullptr};
+  const std::int64_t rows = s.n_kv_heads * kv.pool_blocks;
+  std::list<Fenced<std::uint8_t>> bytes;
+  std::list<Fenced<half_t>> halves;
+  const auto fence = [](auto& copies, auto*& from, std::int64_t count) {
+    if (from == nullptr) return;
+    copies.emplace_back(MatrixView{from, 1, count, count});
+    from = copies.back().data();
+  };
+  for (KvTensor* tensor : {&kv.k, &kv.v}) {
+    fence(bytes, tensor->codes, rows * kv.block_tokens * kv_code_bytes(tensor->format, s.head_dim));
+    fence(halves, tensor->scale, rows * tensor->scales_per_block);
+    fence(halves, tensor->minimum, rows * tensor->scales_per_block);
+    fence(halves, tensor->window, s.n_kv_heads * 2 * kKvWindow * s.head_dim);
+  }
   const Fenced<float> q(problem.q.view());
   Guarded<float> out(s.M, s.n_heads * s.head_dim);
   ThreadPool threads(1);

@@ -17,14 +17,15 @@ namespace {
 /// Appends a row of K and V in which one value is `bad`, expects a refusal that says `sentence`,
 /// and that nothing has changed.
 void expect_refused(KvFormat format, bool in_v, float bad, const std::string& sentence) {
-  KvCache cache(format, 2, 2, 3, 5);
-  Matrix<float> good(3, 6), worse(2, 6);
-  for (std::int64_t i = 0; i < 12; ++i) worse.data()[i] = 7;
+  const std::int64_t D = fitting_dim(format, 3);
+  KvCache cache(format, 2, 2, D, 5);
+  Matrix<float> good(3, 2 * D), worse(2, 2 * D);
+  for (std::int64_t i = 0; i < 4 * D; ++i) worse.data()[i] = 7;
   cache.append(1, good.view(), good.view());
   const auto before = bytes_of(cache, 1);
-  worse(1, 4) = bad;
-  worse(1, 5) = std::numeric_limits<float>::quiet_NaN();  // not the first
-  const MatrixView<const float> fine(good.data(), 2, 6, 6);
+  worse(1, D + 1) = bad;
+  worse(1, D + 2) = std::numeric_limits<float>::quiet_NaN();  // not the first
+  const MatrixView<const float> fine(good.data(), 2, 2 * D, 2 * D);
   EXPECT_THAT([&] { cache.append(1, in_v ? fine : worse.view(), in_v ? worse.view() : fine); },
               testing::ThrowsMessage<ContractError>(testing::HasSubstr(sentence)));
   EXPECT_EQ(cache.length(1), 3);
@@ -33,7 +34,7 @@ void expect_refused(KvFormat format, bool in_v, float bad, const std::string& se
 
 TEST(KvCache, RefusesWhatIsNotFiniteNamesItAndWritesNothing) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  for (const KvFormat format : kFormats) {
+  for (const KvFormat format : kKvFormats) {
     const std::string place = " at layer 1, token 4, head 1, channel 1; ";
     expect_refused(format, false, -kInfinity, "k is -inf" + place);
     expect_refused(format, true, kInfinity, "v is inf" + place);

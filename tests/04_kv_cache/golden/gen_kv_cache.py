@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""kv_rows.txt, kv_budget.txt and online_softmax.txt, from the definitions.
+"""kv_rows.txt, kv_groups.txt, kv_budget.txt and online_softmax.txt, from the definitions.
 
 Codes and scales in exact rationals, the softmax in float64. Python 3, no packages; run it in this
 folder. It shares no code with the kernels.
@@ -62,11 +62,30 @@ for t in range(5):
 write('kv_rows.txt', 'rows and columns; then for each row its values, FP16 bits, E4M3 bits, '
       'bits of the FP16 scale, INT8 codes', lines)
 
+random = SplitMix64(62)
+lines = [[6, 32]]
+for g in range(6):
+    bits = (4, 2)[g % 2]
+    row = [f32(random.near_normal() * 4.0 ** (g - 3) + 3 * (g - 2)) for _ in range(32)]
+    least = half_bits(min(row))
+    scale = half_bits(f32(f32(max(row) - min(row)) / (2 ** bits - 1)))
+    codes = []
+    for x in row:
+        q = (Fraction(x) - Fraction(half(least))) / Fraction(half(scale))
+        assert abs(q - (q.numerator // q.denominator) - Fraction(1, 2)) > Fraction(1, 100000)
+        codes.append(max(0, min(2 ** bits - 1, round(q))))
+    lines += [row, [bits, scale, least], codes]
+write('kv_groups.txt', 'groups and values; then for each group its values, bits a code, FP16 bits of '
+      'scale and minimum, codes', lines)
+
 MODELS = [  # layers, KV heads, head_dim: from the config.json of each
     ('Llama-2-7B', 32, 32, 128), ('Llama-3-8B', 32, 8, 128), ('Llama-3-70B', 80, 8, 128),
     ('Qwen2.5-7B', 28, 4, 128), ('Qwen3-4B', 36, 8, 128)]
 BYTES = {'fp32': lambda d: 4 * d, 'fp16': lambda d: 2 * d, 'int8': lambda d: d + 2,
-         'fp8_e4m3': lambda d: d}
+         'fp8_e4m3': lambda d: d, 'fp8_e5m2': lambda d: d, 'int4_head': lambda d: d // 2 + 2}
+for kind, bits in (('int4', 4), ('int2', 2), ('kivi4', 4), ('kivi2', 2)):
+    # FP16 scale and minimum for 32 codes
+    BYTES[kind] = lambda d, bits=bits: d * bits // 8 + 4 * d // 32
 write('kv_budget.txt', 'model, layers, KV heads, head_dim, format, bytes of one token',
       [[name, layers, heads, dim, kind, 2 * layers * heads * size(dim)]
        for name, layers, heads, dim in MODELS for kind, size in BYTES.items()])
