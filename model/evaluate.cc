@@ -58,6 +58,12 @@ Matrix<float> document_logits(const Llama& model, const Document& document,
   return model.forward(document.tokens, cache, machine);
 }
 
+std::size_t context_part(std::int64_t context) {
+  std::size_t part = 0;
+  while (part + 1 < kContextParts && context > kContextEdges[part]) ++part;
+  return part;
+}
+
 DocumentScore score_document(const Document& document, const Matrix<float>& logits,
                              const Matrix<float>* reference) {
   check_logits("logits", document, logits);
@@ -66,8 +72,11 @@ DocumentScore score_document(const Document& document, const Matrix<float>& logi
   for (std::int64_t t = 0; t + 1 < logits.rows(); ++t) {
     const auto next = static_cast<std::size_t>(document.tokens[static_cast<std::size_t>(t + 1)]);
     const std::vector<double> log_q = log_softmax(logits, t);
+    const std::size_t part = context_part(t + 1);
     score.nats -= log_q[next];
+    score.nats_by_context[part] -= log_q[next];
     ++score.positions;
+    ++score.positions_by_context[part];
     if (reference != nullptr) {
       score.kl_nats += kl_divergence(log_softmax(*reference, t), log_q);
       score.flips += most_likely(logits, t) != most_likely(*reference, t);
@@ -84,8 +93,11 @@ RecallScore score_recall(const RecallDocument& document, const Matrix<float>& lo
     for (std::int64_t t = answer; t < answer + 4; ++t) {
       right &= most_likely(logits, t - 1) == document.text.tokens[static_cast<std::size_t>(t)];
     }
+    const std::size_t part = context_part(answer);
     ++score.queries;
+    ++score.queries_by_context[part];
     score.right += right;
+    score.right_by_context[part] += right;
   }
   return score;
 }

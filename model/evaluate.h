@@ -4,8 +4,10 @@
 /// recall of what stood earlier in the context.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -41,16 +43,27 @@ struct RecallDocument {
 std::vector<RecallDocument> make_recall_documents(std::int64_t count, std::int64_t names,
                                                   std::int64_t length, std::uint64_t seed);
 
+/// Context lengths at which scores are told apart: a prediction belongs to the first that its context, the
+/// bytes before it, does not pass.
+inline constexpr std::int64_t kContextEdges[] = {256, 512, 768, 1024};
+inline constexpr std::size_t kContextParts = std::size(kContextEdges);
+
+/// The part of kContextEdges for a context of so many bytes. Longer ones count with the last.
+std::size_t context_part(std::int64_t context);
+
 /// What one document gives; sums, so that documents can be resampled.
 struct DocumentScore {
   double nats = 0;             // Σ -ln p(next byte); the first byte is not scored
   std::int64_t positions = 0;  // bytes scored
   double kl_nats = 0;          // Σ KL(reference ‖ model), 0 without a reference
   std::int64_t flips = 0;      // positions whose most likely byte differs from the reference's
+  std::array<double, kContextParts> nats_by_context = {};
+  std::array<std::int64_t, kContextParts> positions_by_context = {};
 };
 struct RecallScore {
   std::int64_t queries = 0;
   std::int64_t right = 0;  // all four digits, each the most likely byte given the right ones before
+  std::array<std::int64_t, kContextParts> queries_by_context = {}, right_by_context = {};
 };
 
 /// Logits of every position of one document: [tokens, vocab].

@@ -122,6 +122,15 @@ constexpr std::int64_t kv_bytes_per_token(KvFormats formats, std::int64_t n_laye
          (kv_row_bytes(formats.k, head_dim) + kv_row_bytes(formats.v, head_dim));
 }
 
+/// Bits that a value of K or V takes on average, scales and minima included; of any head_dim that is a
+/// multiple of kKvGroup but for the scale a token and head, which is counted for `head_dim`.
+constexpr double kv_bits(KvFormats formats, std::int64_t head_dim = 64) {
+  return 4.0 *
+         static_cast<double>(kv_row_bytes(formats.k, head_dim) +
+                             kv_row_bytes(formats.v, head_dim)) /
+         static_cast<double>(head_dim);
+}
+
 /// Bytes of a sequence whatever its length: FP16 windows of KIVI, twice kKvWindow so that a prompt of
 /// kKvWindow tokens can be read as the cache stood at each of them, and scales of FP8.
 constexpr std::int64_t kv_fixed_bytes(KvFormats formats, std::int64_t n_layers,

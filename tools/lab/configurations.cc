@@ -50,6 +50,31 @@ Configuration fixed(const std::string& name, Calibrator calibrator,
                   std::string(calibrator_name(calibrator))};
 }
 
+Configuration cached(const std::string& name, KvFormats formats, const std::string& what) {
+  return {.name = name,
+          .recipe = {.weights = WeightFormat::kFp16, .kv = formats},
+          .part = Part::kDetail,
+          .what = "KV cache, " + what};
+}
+
+void add_kv(std::vector<Configuration>& all) {
+  using enum KvFormat;
+  const std::string token_groups = "a scale and a minimum for 32 channels of a token";
+  const std::string kivi = "K by channel, V by token (KIVI), the newest in FP16";
+  for (const Configuration& c :
+       {cached("kv_fp8_e5m2", kFp8E5m2, "in E5M2 with scale 1"),
+        cached("kv_int4_head", kInt4Head, "4 bits, a scale a token and head"),
+        cached("kv_int4", kInt4, "4 bits, " + token_groups),
+        cached("kv_kivi4", kKivi4, "4 bits, " + kivi),
+        cached("kv_int2", kInt2, "2 bits, " + token_groups),
+        cached("kv_kivi2", kKivi2, "2 bits, " + kivi),
+        cached("kv_k_int2", {kInt2, kFp16}, "K as kv_int2, V in FP16"),
+        cached("kv_v_int2", {kFp16, kInt2}, "V as kv_int2, K in FP16"),
+        cached("kv_k_kivi2", {kKivi2, kFp16}, "K as kv_kivi2, V in FP16")}) {
+    all.push_back(c);
+  }
+}
+
 void add_int8(std::vector<Configuration>& all) {
   using enum Calibrator;
   const Configuration per_token = {
@@ -152,6 +177,7 @@ std::vector<Configuration> make_configurations() {
        .what = "weights and KV cache"},
   };
   all.insert(all.end(), others.begin(), others.end());
+  add_kv(all);
   return all;
 }
 

@@ -15,6 +15,17 @@ Json to_json(const Interval& interval) {
   return {{"value", interval.value}, {"low", interval.low}, {"high", interval.high}};
 }
 
+/// [{context, value, low, high}], of those lengths where something was scored.
+Json by_context(const std::array<std::optional<Interval>, kContextParts>& parts) {
+  Json json = Json::array();
+  for (std::size_t part = 0; part < kContextParts; ++part) {
+    if (!parts[part]) continue;
+    json.push_back(to_json(*parts[part]));
+    json.back()["context_up_to"] = kContextEdges[part];
+  }
+  return json;
+}
+
 Json to_json(const QualityRow& row) {
   return {{"config", row.configuration->name},
           {"quantized", row.configuration->what},
@@ -23,7 +34,10 @@ Json to_json(const QualityRow& row) {
           {"kl_nats_per_byte", to_json(row.kl)},
           {"top1_flips", to_json(row.flips)},
           {"recall", to_json(row.recall)},
-          {"recall_more_than_fp16", to_json(row.recall_delta)}};
+          {"recall_more_than_fp16", to_json(row.recall_delta)},
+          {"bits_per_byte_more_than_fp16_by_context", by_context(row.delta_by_context)},
+          {"recall_by_context", by_context(row.recall_by_context)},
+          {"kv_bits", kv_bits(row.configuration->recipe.kv)}};
 }
 
 Json to_json(const SpeedRow& row) {

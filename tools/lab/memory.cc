@@ -28,7 +28,8 @@ std::vector<std::pair<std::int64_t, std::int64_t>> block_layers(const LlamaConfi
 /// Whether another configuration stores the very same bytes: only activations, or values, differ.
 bool stores_as_another(const Configuration& c) {
   return c.outliers || c.smoothing || c.fixed || c.method != Int4Method::kNearest ||
-         c.recipe.activations.granularity == Granularity::kPerTensor;
+         c.recipe.activations.granularity == Granularity::kPerTensor ||
+         c.recipe.kv.k != c.recipe.kv.v;  // of interest for its quality alone
 }
 
 void add_exact(Measurements& measurements, const std::string& name, double value) {
@@ -86,6 +87,7 @@ std::vector<MemoryRow> measure_memory(const Checkpoint& checkpoint,
                                       double budget_gib, const Machine& machine,
                                       Measurements& measurements) {
   const LlamaConfig big = llama2_7b();
+  const LlamaConfig& small = checkpoint.config;
   const auto budget = static_cast<std::int64_t>(budget_gib * 0x1p30);
   std::vector<MemoryRow> rows;
   for (const Configuration& configuration : configurations) {
@@ -97,15 +99,18 @@ std::vector<MemoryRow> measure_memory(const Checkpoint& checkpoint,
                   .linear_bytes = model.linear_bytes(),
                   .bits_per_weight = 8.0 * static_cast<double>(model.linear_bytes()) /
                                      static_cast<double>(model.linear_weights()),
-                  .kv_bytes_per_token = model.new_cache(1).bytes(),
+                  .kv_bytes_per_token = kv_bytes_per_token(recipe.kv, small.n_layers,
+                                                           small.n_kv_heads, small.head_dim),
                   .big_weight_bytes = model_weight_bytes(recipe, big),
                   .big_kv_bytes_per_token =
                       kv_bytes_per_token(recipe.kv, big.n_layers, big.n_kv_heads, big.head_dim),
                   .context = 0,
                   .batch = 0};
-    row.context =
-        std::max<std::int64_t>(0, budget - row.big_weight_bytes) / row.big_kv_bytes_per_token;
-    row.batch = row.context / kBatchContext;
+    const std::int64_t fixed =
+        kv_fixed_bytes(recipe.kv, big.n_layers, big.n_kv_heads, big.head_dim);
+    const std::int64_t left = std::max<std::int64_t>(0, budget - row.big_weight_bytes);
+    row.context = std::max<std::int64_t>(0, left - fixed) / row.big_kv_bytes_per_token;
+    row.batch = left / (kBatchContext * row.big_kv_bytes_per_token + fixed);
     rows.push_back(row);
   }
   const MemoryRow& fp16 = rows[0];

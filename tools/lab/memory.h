@@ -30,7 +30,7 @@ struct MemoryRow {
   std::int64_t weight_bytes;        ///< of the loaded model, as allocated
   std::int64_t linear_bytes;        ///< of the linear layers inside its blocks
   double bits_per_weight;           ///< of these layers
-  std::int64_t kv_bytes_per_token;  ///< of its cache
+  std::int64_t kv_bytes_per_token;  ///< of its cache, beside kv_fixed_bytes of a sequence
   std::int64_t big_weight_bytes;    ///< of the 7B model, computed
   std::int64_t big_kv_bytes_per_token;
   std::int64_t context;  ///< tokens that fit the budget beside the 7B model's weights

@@ -57,6 +57,44 @@ double recall(const std::vector<RecallScore>& scores, Indices documents) {
   return right / queries;
 }
 
+/// Σ over documents of one of their sums by context.
+template <class Score, class Field>
+double sum_at(const std::vector<Score>& scores, Indices documents, Field field, std::size_t part) {
+  double sum = 0;
+  for (const std::int64_t i : documents) {
+    sum += static_cast<double>((scores[static_cast<std::size_t>(i)].*field)[part]);
+  }
+  return sum;
+}
+
+/// Whether every document has something in this part: a resample must not be empty.
+template <class Score, class Field>
+bool scored_at(const std::vector<Score>& scores, Field field, std::size_t part) {
+  return std::ranges::all_of(scores, [&](const Score& s) { return (s.*field)[part] > 0; });
+}
+
+void add_by_context(const Scores& scores, const Scores& reference, std::uint64_t seed,
+                    QualityRow& row) {
+  for (std::size_t part = 0; part < kContextParts; ++part) {
+    if (scored_at(scores.text, &DocumentScore::positions_by_context, part)) {
+      const auto bits = [&](const std::vector<DocumentScore>& of, Indices d) {
+        return sum_at(of, d, &DocumentScore::nats_by_context, part) /
+               sum_at(of, d, &DocumentScore::positions_by_context, part) / std::numbers::ln2;
+      };
+      row.delta_by_context[part] =
+          bootstrap(std::ssize(scores.text), seed, kResamples,
+                    [&](Indices d) { return bits(scores.text, d) - bits(reference.text, d); });
+    }
+    if (scored_at(scores.recall, &RecallScore::queries_by_context, part)) {
+      row.recall_by_context[part] =
+          bootstrap(std::ssize(scores.recall), seed, kResamples, [&](Indices d) {
+            return sum_at(scores.recall, d, &RecallScore::right_by_context, part) /
+                   sum_at(scores.recall, d, &RecallScore::queries_by_context, part);
+          });
+    }
+  }
+}
+
 QualityRow summarize(const Configuration& configuration, const Scores& scores,
                      const Scores& reference, std::uint64_t seed) {
   const auto over_text = [&](auto statistic) {
@@ -65,7 +103,7 @@ QualityRow summarize(const Configuration& configuration, const Scores& scores,
   const auto over_recall = [&](auto statistic) {
     return bootstrap(std::ssize(scores.recall), seed, kResamples, statistic);
   };
-  return {
+  QualityRow row = {
       .configuration = &configuration,
       .bits_per_byte = over_text([&](Indices d) { return bits_per_byte(scores.text, d); }),
       .delta = over_text([&](Indices d) {
@@ -77,7 +115,11 @@ QualityRow summarize(const Configuration& configuration, const Scores& scores,
       .recall = over_recall([&](Indices d) { return recall(scores.recall, d); }),
       .recall_delta = over_recall(
           [&](Indices d) { return recall(scores.recall, d) - recall(reference.recall, d); }),
+      .delta_by_context = {},
+      .recall_by_context = {},
   };
+  add_by_context(scores, reference, seed, row);
+  return row;
 }
 
 /// What claims may ask about two configurations, and about one.

@@ -3,7 +3,9 @@
 /// Quality of each configuration on held-out text and on the recall task, against FP16.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -43,6 +45,8 @@ struct QualityRow {
   Interval flips;  ///< share of bytes whose most likely guess differs from FP16's
   Interval recall;
   Interval recall_delta;  ///< against FP16, paired by document
+  /// The same by length of context (kContextEdges); empty where nothing was scored.
+  std::array<std::optional<Interval>, kContextParts> delta_by_context, recall_by_context;
 };
 
 struct Quality {

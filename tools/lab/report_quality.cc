@@ -61,7 +61,11 @@ class QualityReport {
   /// method.
   void quality_details() {
     if (has_details("int8")) int8_details();
-    if (!has_details("int4")) return;
+    if (has_details("int4")) int4_details();
+    if (has_details("kv")) kv_details();
+  }
+
+  void int4_details() {
     text_.line();
     text_.line("  " + text_.styled(Style::kBold, "INT4 in detail: groups and methods"));
     text_.note(
@@ -87,6 +91,59 @@ class QualityReport {
         "so that nothing changes in FP32. smooth: SmoothQuant with alpha 0.5 (0.25, 0.75); llm: "
         "LLM.int8(), columns from 6 on in FP16 (codes: their weights from the INT8 codes)");
     detail_rows("int8", /*outliers=*/true);
+  }
+
+  /// A cache in fewer bits, which of K and V minds, and how long a context it takes to show.
+  void kv_details() {
+    text_.line();
+    text_.line("  " +
+               text_.styled(Style::kBold, "KV cache in detail: fewer bits, and K against V"));
+    text_.note(
+        "int4, int2: a scale and a minimum for 32 channels of a token; int4_head: a scale a token "
+        "and head; kivi: K has them for a channel of 32 tokens instead, the newest tokens stay in "
+        "FP16; k_, v_: only K or only V, the other in FP16. New rows: on a part of the documents");
+    quality_head();
+    for (const QualityRow& row : r_.quality.rows) {
+      if (about_cache_only(row)) quality_row(row, row.configuration->name);
+    }
+    text_.line("  " + text_.styled(Style::kBold, "KV cache in detail: by length of context"));
+    text_.note(
+        "bits a byte more than FP16, and recall, of predictions with so much context before them");
+    kv_context_head();
+    for (const QualityRow& row : r_.quality.rows) {
+      if (about_cache_only(row)) kv_context_row(row);
+    }
+  }
+
+  static bool about_cache_only(const QualityRow& row) {
+    const Recipe& recipe = row.configuration->recipe;
+    return recipe.weights == WeightFormat::kFp16 && recipe.kv != KvFormat::kFp16;
+  }
+
+  void kv_context_head() {
+    std::string head = fmt::format("  {:<14}{:>5} ", "config", "bits");
+    for (const std::int64_t edge : kContextEdges) {
+      head += fmt::format("{:>8}", fmt::format("\u2264{}", edge));
+    }
+    head += "  recall";
+    for (const std::int64_t edge : kContextEdges) {
+      if (edge > kContextEdges[0]) head += fmt::format("{:>7}", fmt::format("\u2264{}", edge));
+    }
+    text_.line(text_.styled(Style::kDim, head));
+  }
+
+  void kv_context_row(const QualityRow& row) {
+    std::string line = fmt::format("  {:<14}{:>5.2f} ", row.configuration->name,
+                                   kv_bits(row.configuration->recipe.kv));
+    for (const auto& part : row.delta_by_context) {
+      line += fmt::format("{:>8}", part ? fmt::format("{:+.3f}", part->value) : "-");
+    }
+    line += "        ";
+    for (std::size_t part = 1; part < kContextParts; ++part) {
+      const auto& recall = row.recall_by_context[part];
+      line += fmt::format("{:>7}", recall ? fmt::format("{:.0f} %", 100 * recall->value) : "-");
+    }
+    text_.line(line);
   }
 
   /// Next to the details stand the rows of the same kind that everybody sees.

@@ -44,7 +44,9 @@ std::vector<TableRow> Results::table() const {
     if (row.quality == nullptr) continue;
     for (const SpeedRow& timed : speed.rows) {
       const bool attention = timed.operation.starts_with("decode attention");
-      const bool about_cache = configuration.recipe.kv != KvFormat::kFp16;
+      // Where only caches were timed, FP16 stands for its own.
+      const bool about_cache =
+          configuration.recipe.kv != KvFormat::kFp16 || circumstances.only == "kv";
       if (timed.name == configuration.name && attention == about_cache) row.speed.push_back(&timed);
     }
     rows.push_back(row);
