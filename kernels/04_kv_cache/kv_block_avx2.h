@@ -33,24 +33,6 @@ struct Block {
   float v_factor[kBlock] = {};  // what a weight needs to meet codes of V
 };
 
-/// row[d] = scale · code + minimum for BITS bits; the scale of channel d is scale[d / per_scale].
-template <int BITS, bool EACH_CHANNEL>
-QLAB_AVX2 inline void read_group_row(const std::uint8_t* codes, const half_t* scale,
-                                     const half_t* minimum, std::int64_t D, float* row) {
-  for (std::int64_t d = 0; d < D; d += 8) {
-    __m256 scale8, minimum8;
-    if constexpr (EACH_CHANNEL) {
-      scale8 = widen(scale + d);
-      minimum8 = widen(minimum + d);
-    } else {
-      scale8 = _mm256_set1_ps(_cvtsh_ss(scale[d / kKvGroup].bits));
-      minimum8 = _mm256_set1_ps(_cvtsh_ss(minimum[d / kKvGroup].bits));
-    }
-    const __m256 code8 = _mm256_cvtepi32_ps(unpack<BITS>(codes, d));
-    _mm256_storeu_ps(row + d, _mm256_fmadd_ps(scale8, code8, minimum8));
-  }
-}
-
 template <class Code>
 QLAB_AVX2 inline void widen_row(const Code* codes, std::int64_t D, float* row) {
   const __m256 unit = _mm256_set1_ps(kUnit<Code>);
@@ -82,8 +64,8 @@ QLAB_AVX2 inline float read_row(const KvView& kv, const KvTensor& tensor, std::i
       return to_float(tensor.scale[kv.scale_index(tensor, head, t)]);
     case KvFormat::kInt4Head:
       for (std::int64_t d = 0; d < D; d += 8) {
-        const __m256i code8 = _mm256_sub_epi32(unpack<4>(codes, d), _mm256_set1_epi32(8));
-        _mm256_storeu_ps(row + d, _mm256_cvtepi32_ps(code8));
+        const __m256 code8 = codes_to_floats<4>(codes, d);
+        _mm256_storeu_ps(row + d, _mm256_sub_ps(code8, _mm256_set1_ps(8)));
       }
       return to_float(tensor.scale[kv.scale_index(tensor, head, t)]);
     case KvFormat::kInt4:
@@ -93,17 +75,23 @@ QLAB_AVX2 inline float read_row(const KvView& kv, const KvTensor& tensor, std::i
       break;
   }
   const std::int64_t first = kv.scale_index(tensor, head, t);
+  kv_traits(tensor.format).bits == 4
+      ? read_channel_groups<4>(codes, tensor.scale + first, tensor.minimum + first, D, row)
+      : read_channel_groups<2>(codes, tensor.scale + first, tensor.minimum + first, D, row);
+  return 1;
+}
+
+/// 32 tokens from t on, which share scales by channel.
+QLAB_AVX2 inline void read_tokens(const KvView& kv, const KvTensor& tensor, std::int64_t head,
+                                  std::int64_t t, float* rows) {
+  static_assert(kKvGroup == 32);
+  const std::int64_t first = kv.scale_index(tensor, head, t);
   const half_t* const scale = tensor.scale + first;
   const half_t* const minimum = tensor.minimum + first;
-  const bool four = kv_traits(tensor.format).bits == 4;
-  if (tensor.scales == KvScales::kTokenGroups) {
-    four ? read_group_row<4, true>(codes, scale, minimum, D, row)
-         : read_group_row<2, true>(codes, scale, minimum, D, row);
-  } else {
-    four ? read_group_row<4, false>(codes, scale, minimum, D, row)
-         : read_group_row<2, false>(codes, scale, minimum, D, row);
-  }
-  return 1;
+  const std::uint8_t* const codes = kv.row(tensor, head, t);
+  kv_traits(tensor.format).bits == 4
+      ? read_token_group<4>(codes, scale, minimum, kv.head_dim, rows)
+      : read_token_group<2>(codes, scale, minimum, kv.head_dim, rows);
 }
 
 /// Reads blocks of one KV head. Code: that of K and of V; float: any formats, read into a buffer.
@@ -186,13 +174,17 @@ class BlockReader {
   QLAB_AVX2 void unpack_block(const KvTensor& tensor, std::int64_t t0, std::int64_t window_start,
                               std::vector<float>& rows, float* factor) const {
     rows.resize(static_cast<std::size_t>(kBlock * kv_.head_dim));
-    for (int i = 0; i < block_.count; ++i) {
+    for (int i = 0; i < block_.count;) {
       float* const row = rows.data() + i * kv_.head_dim;
       if (t0 + i >= window_start) {
         widen_row(kv_.window_row(tensor, head_, t0 + i), kv_.head_dim, row);
-        factor[i] = 1;
+        factor[i++] = 1;
+      } else if (tensor.scales == KvScales::kTokenGroups) {  // whole groups end at the window
+        read_tokens(kv_, tensor, head_, t0 + i, row);
+        for (const int end = i + int{kKvGroup}; i < end;) factor[i++] = 1;
       } else {
         factor[i] = read_row(kv_, tensor, head_, t0 + i, row);
+        ++i;
       }
     }
   }

@@ -41,16 +41,57 @@ QLAB_AVX2 inline __m256 widen(const fp8_e5m2_t* codes) {
   return _mm256_cvtph_ps(_mm_slli_epi16(extended, 8));
 }
 
-/// Eight codes of BITS bits from code number d on, a multiple of 8, as integers.
+/// Eight codes of BITS bits from code number d on, a multiple of 8, each lowest in its lane: what stands
+/// above it are the codes behind it.
 template <int BITS>
-QLAB_AVX2 inline __m256i unpack(const std::uint8_t* row, std::int64_t d) {
+QLAB_AVX2 inline __m256i spread_codes(const std::uint8_t* row, std::int64_t d) {
   static_assert(BITS == 2 || BITS == 4);
   std::conditional_t<BITS == 4, std::uint32_t, std::uint16_t> word;
   std::memcpy(&word, row + d * BITS / 8, sizeof(word));
-  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  const __m256i moved = _mm256_srlv_epi32(_mm256_set1_epi32(static_cast<int>(word)),
-                                          _mm256_mullo_epi32(lane, _mm256_set1_epi32(BITS)));
-  return _mm256_and_si256(moved, _mm256_set1_epi32((1 << BITS) - 1));
+  const __m256i shifts =
+      _mm256_setr_epi32(0, BITS, 2 * BITS, 3 * BITS, 4 * BITS, 5 * BITS, 6 * BITS, 7 * BITS);
+  return _mm256_srlv_epi32(_mm256_set1_epi32(static_cast<int>(word)), shifts);
+}
+
+/// The same as floats.
+template <int BITS>
+QLAB_AVX2 inline __m256 codes_to_floats(const std::uint8_t* row, std::int64_t d) {
+  const __m256i code8 =
+      _mm256_and_si256(spread_codes<BITS>(row, d), _mm256_set1_epi32((1 << BITS) - 1));
+  return _mm256_cvtepi32_ps(code8);
+}
+
+/// row[d] = scale · code + minimum, both of d's group of 32 channels.
+template <int BITS>
+QLAB_AVX2 inline void read_channel_groups(const std::uint8_t* codes, const half_t* scale,
+                                          const half_t* minimum, std::int64_t D, float* row) {
+  for (std::int64_t d = 0; d < D; d += 32) {
+    const __m256 scale8 = _mm256_set1_ps(_cvtsh_ss(scale[d / 32].bits));
+    const __m256 minimum8 = _mm256_set1_ps(_cvtsh_ss(minimum[d / 32].bits));
+    // All values that 2 bits can have, twice: three bits choose, of which the upper may be any.
+    const __m256 values = _mm256_fmadd_ps(scale8, _mm256_setr_ps(0, 1, 2, 3, 0, 1, 2, 3), minimum8);
+#pragma GCC unroll 4
+    for (std::int64_t i = 0; i < 32; i += 8) {
+      const __m256 value8 =
+          BITS == 2 ? _mm256_permutevar8x32_ps(values, spread_codes<BITS>(codes, d + i))
+                    : _mm256_fmadd_ps(scale8, codes_to_floats<BITS>(codes, d + i), minimum8);
+      _mm256_storeu_ps(row + d + i, value8);
+    }
+  }
+}
+
+/// rows[t, d] = scale[d] · code + minimum[d] for 32 tokens, whose codes follow each other.
+template <int BITS>
+QLAB_AVX2 inline void read_token_group(const std::uint8_t* codes, const half_t* scale,
+                                       const half_t* minimum, std::int64_t D, float* rows) {
+  for (std::int64_t d = 0; d < D; d += 8) {
+    const __m256 scale8 = widen(scale + d), minimum8 = widen(minimum + d);
+#pragma GCC unroll 4
+    for (std::int64_t t = 0; t < 32; ++t) {
+      const __m256 code8 = codes_to_floats<BITS>(codes + t * (D * BITS / 8), d);
+      _mm256_storeu_ps(rows + t * D + d, _mm256_fmadd_ps(scale8, code8, minimum8));
+    }
+  }
 }
 
 /// The value of 1 in what widen() returns: a power of two, applied to scores and outputs.

@@ -102,9 +102,27 @@ std::vector<Candidate> only(std::string_view family, std::vector<Candidate> cand
 void time_attention(const SpeedPlan& plan, std::uint64_t seed, const Machine& machine,
                     Collector& collector) {
   AttentionProblem attention(plan.n_heads, plan.n_kv_heads, plan.head_dim, plan.context, seed);
-  const auto candidates = attention.candidates(/*fallback=*/true, machine);
+  const auto candidates = attention.candidates(1, plan.context, /*fallback=*/true, machine);
   collector.add(fmt::format("decode attention, {} heads, {} tokens", plan.n_heads, plan.context),
                 candidates, interleaved(candidates, plan.pace, seed, flush_caches));
+}
+
+void time_batches(const SpeedPlan& plan, std::uint64_t seed, const Machine& machine,
+                  Progress& progress, double done, double share, Collector& collector) {
+  std::int64_t tokens = 0;
+  for (const auto& [sequences, context] : plan.batches) {
+    tokens = std::max(tokens, sequences * context);
+  }
+  progress.show(done, fmt::format("speed: filling caches of {} tokens", tokens));
+  AttentionProblem attention(plan.n_heads, kBatchKvHeads, plan.head_dim, tokens, seed);
+  for (const auto& [sequences, context] : plan.batches) {
+    progress.show(done, fmt::format("speed of attention, batch {}, {} tokens", sequences, context));
+    const auto candidates = attention.candidates(sequences, context, /*fallback=*/false, machine);
+    collector.add(fmt::format("batched attention, {} on {} heads, {} tokens, batch {}",
+                              plan.n_heads, kBatchKvHeads, context, sequences),
+                  candidates, interleaved(candidates, plan.pace, seed, flush_caches));
+    done += share;
+  }
 }
 
 /// An operation may agree with itself by luck: none counts as quieter than the middle one.
@@ -151,6 +169,17 @@ void add_measurements(const Speed& speed, const std::string& first_layer,
   }
   const SpeedRow* fp16_m1 = nullptr;
   for (const SpeedRow& row : speed.rows) {
+    if (row.operation.starts_with("batched attention")) {
+      // "…, 1024 tokens, batch 8"
+      const std::size_t tokens = row.operation.rfind(" tokens");
+      const std::size_t space = row.operation.rfind(' ', tokens - 1);
+      const std::string context = row.operation.substr(space + 1, tokens - space - 1);
+      const std::string batch = row.operation.substr(row.operation.rfind(' ') + 1);
+      measurements[fmt::format("attention_time({0}, {1}x{2}) / attention_time(fp16, {1}x{2})",
+                               row.name, batch, context)] =
+          Measurement{row.to_fp16, kMargin, row.noise};
+      continue;
+    }
     if (row.operation.starts_with("decode attention")) {
       measurements[fmt::format("attention_time({}) / attention_time(fp16)", row.name)] =
           Measurement{row.to_fp16, kMargin, row.noise};
@@ -209,6 +238,7 @@ SpeedPlan speed_plan(bool quick, std::string_view only) {
                  .n_kv_heads = big.n_kv_heads,
                  .head_dim = big.head_dim,
                  .context = 4096,
+                 .batches = {},
                  .only = std::string(only),
                  .pace = {.min_rounds = 7, .max_rounds = 21, .seconds = 1, .cold = true},
                  .seconds = 8};
@@ -220,7 +250,17 @@ SpeedPlan speed_plan(bool quick, std::string_view only) {
     plan.pace = {.min_rounds = 21, .max_rounds = 63, .seconds = 2.4, .cold = true};
     plan.seconds = 45;
   }
-  if (only == "kv") plan.layers.clear();
+  if (only == "kv") {
+    plan.layers.clear();
+    plan.batches = {{1, 1024}, {1, 8192}, {8, 1024}};
+    plan.pace.seconds = 0.6;
+    plan.seconds = 5;
+    if (!quick) {
+      plan.batches = {{1, 1024}, {1, 8192}, {1, 32768}, {8, 1024}, {8, 8192}, {64, 1024}};
+      plan.pace.seconds = 2.4;
+      plan.seconds = 30;
+    }
+  }
   return plan;
 }
 
@@ -233,6 +273,7 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
   Collector collector(speed, seed);
   std::size_t operations = 1;
   for (const SpeedPlan::Layer& layer : plan.layers) operations += layer.tokens.size();
+  operations += plan.batches.size();
   const double share = plan.seconds * unit / static_cast<double>(operations);
   for (const auto& [name, N, K, tokens] : plan.layers) {
     progress.show(done, fmt::format("speed: making the {} of a 7B model", name));
@@ -253,6 +294,10 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
   if (plan.only.empty() || plan.only == "kv") {
     progress.show(done, "speed of decode attention");
     time_attention(plan, seed, machine, collector);
+    done += share;
+  }
+  if (!plan.batches.empty()) {
+    time_batches(plan, seed, machine, progress, done, share, collector);
   }
 
   // The machine may have been slower when it was asked first: the better reading is the ceiling.

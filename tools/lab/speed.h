@@ -20,7 +20,8 @@
 namespace qlab {
 
 struct SpeedRow {
-  std::string operation;  ///< "attention projection 4096×4096, M = 1", "decode attention, …"
+  std::string operation;  ///< "attention projection 4096×4096, M = 1", "decode attention, …",
+                          ///< "batched attention, …"
   std::string name;       ///< of the configuration, with " on scalar" for a forced fallback
   Isa path;
   Cost cost;
@@ -41,6 +42,10 @@ struct Crossover {
   Interval tokens;
 };
 
+/// KV heads of the batched attention: those of Llama 3 8B, four query heads each, so that 65,536 tokens
+/// fit a small machine.
+inline constexpr std::int64_t kBatchKvHeads = 8;
+
 /// Less than this is no gain.
 inline constexpr double kGain = 0.02;
 
@@ -57,16 +62,21 @@ struct SpeedPlan {
     std::int64_t N, K;
     std::vector<std::int64_t> tokens;  ///< M of each call, rising
   };
+  /// Decode attention of a batch.
+  struct Batch {
+    std::int64_t sequences, context;
+  };
   std::vector<Layer> layers;  ///< claims are about the first
   std::int64_t n_heads, n_kv_heads, head_dim, context;
-  std::string only;  ///< a family: only its formats beside FP16; empty: all
+  std::vector<Batch> batches;  ///< with kBatchKvHeads
+  std::string only;            ///< a family: only its formats beside FP16; empty: all
   Pace pace;       ///< cold only up to M = 16: more rows read weights that the cache may well hold
   double seconds;  ///< that all of it takes, about: its share of the progress line
 };
 
 /// A projection of a 7B model at M = 1, 2, 4, 8, 16, 64 and 256, its MLP at 1, 16 and 256, and its
 /// attention over 4096 tokens; `quick`: the projection at four of them, and fewer rounds. `only`: a
-/// family, as in choose_configurations.
+/// family, as in choose_configurations; "kv" adds contexts of 1k to 32k and batches of 1 to 64.
 SpeedPlan speed_plan(bool quick, std::string_view only = "");
 
 /// Of every format that was timed in the layer but FP16 and the portable paths. The interval of M is

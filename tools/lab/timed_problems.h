@@ -31,18 +31,23 @@ class LinearProblem {
   std::unique_ptr<Operands> operands_;
 };
 
-/// Decode attention of one token over `length` cached ones, in every cache format.
+/// Decode attention of one new token a sequence, in the cache formats of the table.
 class AttentionProblem {
  public:
+  /// Caches of so many tokens, a multiple of 1024; sequences share them out.
   AttentionProblem(std::int64_t n_heads, std::int64_t n_kv_heads, std::int64_t head_dim,
-                   std::int64_t length, std::uint64_t seed);
+                   std::int64_t tokens, std::uint64_t seed);
   ~AttentionProblem();
 
-  /// FP16 twice, INT8, FP8; with `fallback`, INT8 on the portable path too.
-  std::vector<Candidate> candidates(bool fallback, const Machine& machine);
+  /// FP16 twice, then INT8, FP8, INT4, INT2 and KIVI; with `fallback`, INT8 and INT4 on the portable path
+  /// too. `batch` sequences of `context` tokens, one after the other, each with its own part of the
+  /// cache (but one FP16 window of KIVI for all). The problem must outlive the candidates.
+  std::vector<Candidate> candidates(std::int64_t batch, std::int64_t context, bool fallback,
+                                    const Machine& machine);
 
  private:
   struct Operands;
+  std::int64_t tokens_;
   std::unique_ptr<Operands> operands_;
 };
 
