@@ -46,7 +46,8 @@ constexpr Cost attention_decode_cost(KvFormats formats, std::int64_t M, std::int
           .flops = 4 * M * n_heads * head_dim * length};
 }
 
-/// The oracle: two passes in double over the cache as stored. `tolerance` is that of one output:
+/// The oracle: two passes in double over the cache as stored, of as many of the first heads as `value`
+/// and `tolerance` [M, heads · head_dim] have room for. `tolerance` is that of one output:
 /// (2·max δ + (2·√L + 4)·2⁻²⁴)·Σ pₜ·|vₜ| + 2⁻¹²⁶·Σ|vₜ| with δₜ = 2·√head_dim·2⁻²⁴·Σ|q·kₜ| /
 /// √head_dim, L the tokens seen (two roundings of 2⁻²⁴ in each of exp and its argument are in the
 /// 4; a weight under FP32's normal numbers may become 0, hence the last term). The value of a

@@ -97,7 +97,7 @@ void attention_decode_ref(MatrixView<const float> Q, const KvView& kv, MatrixVie
   const std::int64_t n_heads = Q.cols() / kv.head_dim;
   for (std::int64_t m = 0; m < Q.rows(); ++m) {
     const std::int64_t tokens = kv.length - Q.rows() + 1 + m;
-    for (std::int64_t head = 0; head < n_heads; ++head) {
+    for (std::int64_t head = 0; head < value.cols() / kv.head_dim; ++head) {
       const std::int64_t kv_head = head / (n_heads / kv.n_kv_heads);
       const std::int64_t first = head * kv.head_dim;
       const std::int64_t window = v_window_start(kv.v.format, tokens);

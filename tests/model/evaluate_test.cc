@@ -265,5 +265,24 @@ TEST(DocumentLogits, AreThoseOfAPrefill) {
   EXPECT_EQ(std::memcmp(logits.data(), expected.data(), expected.bytes()), 0);
 }
 
+TEST(ContextPart, IsTheFirstThatTheContextDoesNotPass) {
+  EXPECT_EQ(context_part(1), 0U);
+  EXPECT_EQ(context_part(256), 0U);
+  EXPECT_EQ(context_part(257), 1U);
+  EXPECT_EQ(context_part(768), 2U);
+  EXPECT_EQ(context_part(769), 3U);
+  EXPECT_EQ(context_part(5000), 3U) << "longer ones count with the last";
+}
+
+TEST(ScoreDocument, TellsContextsApart) {
+  // Uniform logits: every byte costs ln 2 of two tokens, wherever it stands.
+  const Document document{.name = "", .tokens = std::vector<std::int32_t>(600, 1)};
+  const DocumentScore score = score_document(document, Matrix<float>(600, 2), nullptr);
+  EXPECT_EQ(score.positions_by_context, (std::array<std::int64_t, 4>{256, 256, 87, 0}));
+  EXPECT_NEAR(score.nats_by_context[2], 87 * std::log(2.0), 1e-9);
+  EXPECT_NEAR(score.nats_by_context[0] + score.nats_by_context[1] + score.nats_by_context[2],
+              score.nats, 1e-9);
+}
+
 }  // namespace
 }  // namespace qlab::test

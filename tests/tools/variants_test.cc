@@ -30,7 +30,9 @@ std::vector<std::string> names(std::string_view family, bool details) {
 
 TEST(Configurations, AFamilyIsTheBaselineAndWhatQuantizesTheSame) {
   using Names = std::vector<std::string>;
-  EXPECT_EQ(names("kv", true), (Names{"fp16", "kv_int8", "kv_fp8", "int4_g128 + kv_int8"}));
+  EXPECT_EQ(names("kv", false), (Names{"fp16", "kv_int8", "kv_fp8", "int4_g128 + kv_int8"}));
+  EXPECT_THAT(names("kv", true), testing::IsSupersetOf({"kv_int2", "kv_kivi2", "kv_k_int2"}));
+  EXPECT_THAT(names("kv", true), testing::Not(testing::Contains("int4_g128")));
   EXPECT_EQ(names("int4", false), (Names{"fp16", "int4_g128", "int4_g32", "int4_g128 + kv_int8"}));
   EXPECT_THAT(names("int8", true), testing::Contains("int8_static_smooth_outliers"));
 }

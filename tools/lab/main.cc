@@ -107,12 +107,16 @@ void add_calibrate(CLI::App& app, CalibrateOptions& options, std::string& calibr
 }
 
 void add_plot(CLI::App& app, PlotOptions& options, Look& look) {
-  CLI::App& command =
-      *app.add_subcommand("plot", "Draw what calibration sees in one layer, as SVG files");
+  CLI::App& command = *app.add_subcommand(
+      "plot", "Draw what calibration sees in one layer, packings, or recall, as SVG files");
   command.add_option("--layer", options.layer, "A linear layer, as ./lab calibrate lists them")
       ->type_name("NAME");
-  command.add_flag("--packing", options.packing,
-                   "The word orders of 4-bit checkpoints instead of a layer");
+  auto* packing = command.add_flag("--packing", options.packing,
+                                   "The word orders of 4-bit checkpoints instead of a layer");
+  command
+      .add_flag("--recall", options.recall,
+                "Recall against the bits of the KV cache instead of a layer; takes half a minute")
+      ->excludes(packing);
   command.add_option("--out", options.out, "The folder; without it, plots/ of the build")
       ->type_name("DIR");
   command.add_option("--model", options.model, "A Llama checkpoint (Hugging Face folder)")

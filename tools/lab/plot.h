@@ -23,4 +23,17 @@ struct CalibrationPlotData {
 ///         that are none, differ in number, or are not finite and at least 0.
 std::vector<std::pair<std::string, std::string>> calibration_plots(const CalibrationPlotData& data);
 
+/// Recall of the model with its cache in one format.
+struct RecallPoint {
+  double bits;               ///< a value of K or V takes, scales included
+  double recall, low, high;  ///< with its 95 % interval
+};
+
+/// File name and SVG text: "recall.svg", recall against bits. Each list in the order of its bits.
+/// \param token  formats whose scales belong to a token
+/// \param kivi   K by channel, V by token, the newest in FP16
+/// \throws ContractError for an empty list and for points that are not finite.
+std::vector<std::pair<std::string, std::string>> recall_plot(const std::vector<RecallPoint>& token,
+                                                             const std::vector<RecallPoint>& kivi);
+
 }  // namespace qlab

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Observes the layer three times, as trained, with planted outliers, and smoothed, and draws it.
+/// Measures what a picture shows, and writes it.
 #include "lab/plot_command.h"
 
 #include <fmt/format.h>
@@ -50,6 +50,45 @@ CalibrationPlotData observe(const PlotOptions& options, const Machine& machine) 
   return data;
 }
 
+/// Recall of the lab's model in a cache format, over the documents of `lab compare`.
+RecallPoint recall_of(const Checkpoint& checkpoint, KvFormats formats,
+                      const std::vector<RecallDocument>& documents, std::uint64_t seed,
+                      const Machine& machine) {
+  const Llama model(checkpoint, {.kv = formats}, machine);
+  std::vector<RecallScore> scores;
+  for (const RecallDocument& document : documents) {
+    scores.push_back(score_recall(document, document_logits(model, document.text, machine)));
+  }
+  const Interval recall =
+      bootstrap(std::ssize(scores), seed, 2000, [&](std::span<const std::int64_t> chosen) {
+        double right = 0, queries = 0;
+        for (const std::int64_t i : chosen) {
+          right += static_cast<double>(scores[static_cast<std::size_t>(i)].right);
+          queries += static_cast<double>(scores[static_cast<std::size_t>(i)].queries);
+        }
+        return right / queries;
+      });
+  return {kv_bits(formats, checkpoint.config.head_dim), recall.value, recall.low, recall.high};
+}
+
+std::vector<std::pair<std::string, std::string>> recall_pictures(const PlotOptions& options,
+                                                                 const Machine& machine) {
+  using enum KvFormat;
+  constexpr std::uint64_t kSeed = 1;  // that of `lab compare`
+  const Checkpoint checkpoint = load_checkpoint(
+      options.model.empty() ? fs::path(QLAB_SOURCE_DIR) / "model/tiny_lm" : options.model);
+  const auto documents = make_evaluation(/*quick=*/false, kSeed).recall;
+  const auto points = [&](std::initializer_list<KvFormat> formats) {
+    std::vector<RecallPoint> all;
+    for (const KvFormat format : formats) {
+      all.push_back(recall_of(checkpoint, format, documents, kSeed, machine));
+    }
+    return all;
+  };
+  return recall_plot(points({kInt2, kInt4Head, kInt4, kInt8, kFp16}),
+                     points({kKivi2, kKivi4, kFp16}));
+}
+
 }  // namespace
 
 int run_plot(const PlotOptions& options, const Terminal& terminal) {
@@ -59,9 +98,10 @@ int run_plot(const PlotOptions& options, const Terminal& terminal) {
   if (error) fail_input(folder, "is no folder and cannot be made one: ", error.message());
 
   ThreadPool threads(options.threads);
-  const auto pictures = options.packing
-                            ? packing_pictures()
-                            : calibration_plots(observe(options, {threads, best_isa()}));
+  const Machine machine{threads, best_isa()};
+  const auto pictures = options.packing  ? packing_pictures()
+                        : options.recall ? recall_pictures(options, machine)
+                                         : calibration_plots(observe(options, machine));
   for (const auto& [name, svg] : pictures) {
     const fs::path file = folder / name;
     if (!options.out.empty() && !options.force && fs::exists(file)) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// `lab plot`: pictures of what calibration sees in one layer of the model.
+/// `lab plot`: pictures of calibration, of packings, and of what a cache of few bits forgets.
 #pragma once
 
 #include <filesystem>
@@ -16,10 +16,11 @@ struct PlotOptions {
   std::filesystem::path out;    ///< a folder; empty: plots/ of the build
   int threads = 1;
   bool packing = false;  ///< the word orders of 4-bit checkpoints instead of a layer
+  bool recall = false;   ///< recall against the bits of the cache instead of a layer
   bool force = false;    ///< replace pictures that are in `out`
 };
 
-/// Writes three SVG files and prints where they are.
+/// Writes SVG files and prints where they are.
 /// \throws InputError for a layer that the model does not have, a folder that cannot be written, or a
 ///         picture that is there (without force; those in the build are ours to replace).
 int run_plot(const PlotOptions& options, const Terminal& terminal);

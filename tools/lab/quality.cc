@@ -73,6 +73,15 @@ bool scored_at(const std::vector<Score>& scores, Field field, std::size_t part) 
   return std::ranges::all_of(scores, [&](const Score& s) { return (s.*field)[part] > 0; });
 }
 
+/// Bits a byte more than the reference, of one part of the contexts.
+double loss_at(const Scores& scores, const Scores& reference, Indices d, std::size_t part) {
+  const auto bits = [&](const std::vector<DocumentScore>& of) {
+    return sum_at(of, d, &DocumentScore::nats_by_context, part) /
+           sum_at(of, d, &DocumentScore::positions_by_context, part) / std::numbers::ln2;
+  };
+  return bits(scores.text) - bits(reference.text);
+}
+
 void add_by_context(const Scores& scores, const Scores& reference, std::uint64_t seed,
                     QualityRow& row) {
   for (std::size_t part = 0; part < kContextParts; ++part) {
@@ -122,6 +131,25 @@ QualityRow summarize(const Configuration& configuration, const Scores& scores,
   return row;
 }
 
+/// How much more a configuration loses behind the longest contexts than behind the shortest.
+void add_loss_at_length(const std::string& name, const Scores& scores, const Scores& reference,
+                        std::uint64_t seed, Measurements& measurements) {
+  constexpr std::size_t kLast = kContextParts - 1;
+  const std::string measure =
+      fmt::format("loss({0}, context {1}-{2}) - loss({0}, context 1-{3})", name,
+                  kContextEdges[kLast - 1] + 1, kContextEdges[kLast], kContextEdges[0]);
+  if (!scored_at(scores.text, &DocumentScore::positions_by_context, kLast)) {
+    measurements[measure] = NotMeasured{
+        fmt::format("no window of text is longer than {} bytes", kContextEdges[kLast - 1])};
+    return;
+  }
+  const auto more = [&](Indices d) {
+    return loss_at(scores, reference, d, kLast) - loss_at(scores, reference, d, 0);
+  };
+  measurements[measure] = Measurement{
+      .interval = bootstrap(std::ssize(scores.text), seed, kResamples, more), .unit = "bits/byte"};
+}
+
 /// What claims may ask about two configurations, and about one.
 void add_measurements(std::span<const Configuration> configurations, const std::vector<Scores>& all,
                       std::uint64_t seed, Measurements& measurements) {
@@ -134,6 +162,7 @@ void add_measurements(std::span<const Configuration> configurations, const std::
     const std::string& name = configurations[a].name;
     add(fmt::format("flips({})", name), std::ssize(all[a].text), "",
         [&](Indices d) { return per_byte(all[a].text, d, &DocumentScore::flips); });
+    if (a != 0) add_loss_at_length(name, all[a], all[0], seed, measurements);
     for (std::size_t b = 0; b < all.size(); ++b) {
       if (a == b) continue;
       const std::string& other = configurations[b].name;

@@ -56,6 +56,7 @@ class Report : ReportText {
         "multiply-add peak (FP32); noise: twice what FP16 differs from itself");
     std::string operation;
     for (const SpeedRow& row : r_.speed.rows) {
+      if (is_batched(row)) continue;
       if (row.operation != operation) {
         operation = row.operation;
         line("  " + styled(Style::kBold, operation) +
@@ -75,7 +76,48 @@ class Report : ReportText {
             "measured in a disturbed moment");
       }
     }
+    batches();
     crossovers();
+  }
+
+  static bool is_batched(const SpeedRow& row) {
+    return row.operation.starts_with("batched attention");
+  }
+
+  /// A column a batch and context, a line a format.
+  void batches() {
+    std::vector<std::string> names, columns;
+    const auto add = [](std::vector<std::string>& to, const std::string& what) {
+      if (std::ranges::find(to, what) == to.end()) to.push_back(what);
+    };
+    for (const SpeedRow& row : r_.speed.rows) {
+      if (!is_batched(row)) continue;
+      add(names, row.name);
+      add(columns, batch_of(row));
+    }
+    if (names.empty()) return;
+    line("  " +
+         styled(Style::kBold, "decode attention of a batch: tokens a second against FP16's"));
+    note(
+        "sequences x tokens of context; 32 query heads on 8 KV heads of 128, one layer, every "
+        "sequence a cache of its own");
+    std::string head = fmt::format("  {:<14}", "config");
+    for (const std::string& column : columns) head += fmt::format("{:>10}", column);
+    line(styled(Style::kDim, head));
+    for (const std::string& name : names) {
+      std::string cells = fmt::format("  {:<14}", name);
+      for (const std::string& column : columns) cells += fmt::format("{:>10}", cell(name, column));
+      line(cells);
+    }
+  }
+
+  /// FP16: tokens a second; other formats: as a ratio.
+  std::string cell(const std::string& name, const std::string& column) const {
+    const auto row = std::ranges::find_if(r_.speed.rows, [&](const SpeedRow& r) {
+      return is_batched(r) && r.name == name && batch_of(r) == column;
+    });
+    if (name != "fp16") return fmt::format("{:.2f}", 1 / row->to_fp16.value);
+    return fmt::format("{:.0f}/s", std::stod(column) / row->seconds.value);
   }
 
   /// "int4_g128 gains nothing over FP16 from M = 256 on"

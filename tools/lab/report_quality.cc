@@ -108,7 +108,8 @@ class QualityReport {
     }
     text_.line("  " + text_.styled(Style::kBold, "KV cache in detail: by length of context"));
     text_.note(
-        "bits a byte more than FP16, and recall, of predictions with so much context before them");
+        "bits a byte more than FP16, and recall, of predictions with so much context before them. "
+        "A name asked for again stands twice in the context: later queries may be easier");
     kv_context_head();
     for (const QualityRow& row : r_.quality.rows) {
       if (about_cache_only(row)) kv_context_row(row);

@@ -23,7 +23,6 @@ using test::read_bytes_per_second;
 
 constexpr std::int64_t kColdUpTo = 16;
 constexpr double kLongCall = 0.08;  // seconds; above it only a part of the columns is computed
-constexpr double kMargin = kGain;   // a difference in time that does not matter
 
 /// "int8" of "int8_llm", "int4_g128" of "int4_w4a8".
 std::string plain_form(std::string_view name) {
@@ -114,12 +113,12 @@ void time_batches(const SpeedPlan& plan, std::uint64_t seed, const Machine& mach
     tokens = std::max(tokens, sequences * context);
   }
   progress.show(done, fmt::format("speed: filling caches of {} tokens", tokens));
-  AttentionProblem attention(plan.n_heads, kBatchKvHeads, plan.head_dim, tokens, seed);
+  AttentionProblem attention(plan.n_heads, plan.batch_kv_heads, plan.head_dim, tokens, seed);
   for (const auto& [sequences, context] : plan.batches) {
     progress.show(done, fmt::format("speed of attention, batch {}, {} tokens", sequences, context));
     const auto candidates = attention.candidates(sequences, context, /*fallback=*/false, machine);
     collector.add(fmt::format("batched attention, {} on {} heads, {} tokens, batch {}",
-                              plan.n_heads, kBatchKvHeads, context, sequences),
+                              plan.n_heads, plan.batch_kv_heads, context, sequences),
                   candidates, interleaved(candidates, plan.pace, seed, flush_caches));
     done += share;
   }
@@ -154,64 +153,6 @@ double first_without_gain(const Speed& speed, const SpeedPlan::Layer& layer,
     }
   }
   return std::numeric_limits<double>::infinity();
-}
-
-/// value / row's time for its whole interval: a short time is a large share.
-Interval per_time(const SpeedRow& row, double amount) {
-  return {amount / row.seconds.value, amount / row.seconds.high, amount / row.seconds.low};
-}
-
-void add_measurements(const Speed& speed, const std::string& first_layer,
-                      Measurements& measurements) {
-  for (const Crossover& crossover : speed.crossovers) {
-    measurements[fmt::format("crossover({})", crossover.name)] =
-        Measurement{.interval = crossover.tokens, .unit = "tokens"};
-  }
-  const SpeedRow* fp16_m1 = nullptr;
-  for (const SpeedRow& row : speed.rows) {
-    if (row.operation.starts_with("batched attention")) {
-      // "…, 1024 tokens, batch 8"
-      const std::size_t tokens = row.operation.rfind(" tokens");
-      const std::size_t space = row.operation.rfind(' ', tokens - 1);
-      const std::string context = row.operation.substr(space + 1, tokens - space - 1);
-      const std::string batch = row.operation.substr(row.operation.rfind(' ') + 1);
-      measurements[fmt::format("attention_time({0}, {1}x{2}) / attention_time(fp16, {1}x{2})",
-                               row.name, batch, context)] =
-          Measurement{row.to_fp16, kMargin, row.noise};
-      continue;
-    }
-    if (row.operation.starts_with("decode attention")) {
-      measurements[fmt::format("attention_time({}) / attention_time(fp16)", row.name)] =
-          Measurement{row.to_fp16, kMargin, row.noise};
-      continue;
-    }
-    if (!row.operation.starts_with(first_layer)) continue;  // claims are about one layer
-    const std::string m = row.operation.substr(row.operation.rfind("M = ") + 4);
-    measurements[fmt::format("time({}, M={}) / time(fp16, M={})", row.name, m, m)] =
-        Measurement{row.to_fp16, kMargin, row.noise};
-    if (row.to_plain) {
-      measurements[fmt::format("time({}, M={}) / time({}, M={})", row.name, m, row.plain, m)] =
-          Measurement{*row.to_plain, kMargin, row.noise};
-    }
-    const Interval of_read =
-        per_time(row, static_cast<double>(row.cost.bytes) / speed.read_bytes_per_second);
-    const Interval of_fma =
-        per_time(row, static_cast<double>(row.cost.flops) / speed.fma_flops_per_second);
-    measurements[fmt::format("read_bandwidth_share({}, M={})", row.name, m)] =
-        Measurement{of_read, kMargin, row.noise};
-    measurements[fmt::format("fma_peak_share({}, M={})", row.name, m)] =
-        Measurement{of_fma, kMargin, row.noise};
-    if (row.name == "fp16" && m == "1") fp16_m1 = &row;
-    if (row.name == "fp16" && m == "256" && fp16_m1 != nullptr) {
-      // The two were not timed in the same rounds: the extremes of both intervals bound the ratio.
-      const Interval one =
-          per_time(*fp16_m1, static_cast<double>(fp16_m1->cost.flops) / speed.fma_flops_per_second);
-      measurements["fma_peak_share(fp16, M=256) / fma_peak_share(fp16, M=1)"] =
-          Measurement{{of_fma.value / one.value, of_fma.low / one.high, of_fma.high / one.low},
-                      kMargin,
-                      std::max(row.noise, fp16_m1->noise)};
-    }
-  }
 }
 
 }  // namespace
@@ -252,7 +193,7 @@ SpeedPlan speed_plan(bool quick, std::string_view only) {
   }
   if (only == "kv") {
     plan.layers.clear();
-    plan.batches = {{1, 1024}, {1, 8192}, {8, 1024}};
+    plan.batches = {{1, 8192}, {8, 1024}};
     plan.pace.seconds = 0.6;
     plan.seconds = 5;
     if (!quick) {
@@ -308,7 +249,7 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
   shares(speed);
   level_noise(speed);
   if (!plan.layers.empty()) speed.crossovers = crossovers(speed, plan.layers[0]);
-  add_measurements(speed, plan.layers.empty() ? "none" : plan.layers[0].name, measurements);
+  add_speed_measurements(speed, plan.layers.empty() ? "none" : plan.layers[0].name, measurements);
   return speed;
 }
 

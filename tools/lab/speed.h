@@ -42,10 +42,6 @@ struct Crossover {
   Interval tokens;
 };
 
-/// KV heads of the batched attention: those of Llama 3 8B, four query heads each, so that 65,536 tokens
-/// fit a small machine.
-inline constexpr std::int64_t kBatchKvHeads = 8;
-
 /// Less than this is no gain.
 inline constexpr double kGain = 0.02;
 
@@ -68,8 +64,9 @@ struct SpeedPlan {
   };
   std::vector<Layer> layers;  ///< claims are about the first
   std::int64_t n_heads, n_kv_heads, head_dim, context;
-  std::vector<Batch> batches;  ///< with kBatchKvHeads
-  std::string only;            ///< a family: only its formats beside FP16; empty: all
+  std::vector<Batch> batches;
+  std::int64_t batch_kv_heads = 8;  ///< as Llama 3 8B, so that 65,536 tokens fit a small machine
+  std::string only;                 ///< a family: only its formats beside FP16; empty: all
   Pace pace;       ///< cold only up to M = 16: more rows read weights that the cache may well hold
   double seconds;  ///< that all of it takes, about: its share of the progress line
 };
@@ -82,6 +79,13 @@ SpeedPlan speed_plan(bool quick, std::string_view only = "");
 /// Of every format that was timed in the layer but FP16 and the portable paths. The interval of M is
 /// that of the ratios, widened by their noise.
 std::vector<Crossover> crossovers(const Speed& speed, const SpeedPlan::Layer& layer);
+
+/// "8x1024" of a row of batched attention: sequences and context.
+std::string batch_of(const SpeedRow& row);
+
+/// Adds what claims may ask about times; of linear layers, about the first one.
+void add_speed_measurements(const Speed& speed, const std::string& first_layer,
+                            Measurements& measurements);
 
 /// Times every operation and adds the measurements that claims name. `done` is where the progress
 /// line stands, `unit` what a second of work counts on it.

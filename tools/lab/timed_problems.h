@@ -39,8 +39,8 @@ class AttentionProblem {
                    std::int64_t tokens, std::uint64_t seed);
   ~AttentionProblem();
 
-  /// FP16 twice, then INT8, FP8, INT4, INT2 and KIVI; with `fallback`, INT8 and INT4 on the portable path
-  /// too. `batch` sequences of `context` tokens, one after the other, each with its own part of the
+  /// FP16 twice, then INT8, FP8, INT4 and KIVI in 2 bits; with `fallback`, INT8 on the portable path too.
+  /// `batch` sequences of `context` tokens, one after the other, each with its own part of the
   /// cache (but one FP16 window of KIVI for all). The problem must outlive the candidates.
   std::vector<Candidate> candidates(std::int64_t batch, std::int64_t context, bool fallback,
                                     const Machine& machine);
