@@ -72,8 +72,8 @@ namespace exercise {
 std::int64_t gather_tokens(const BlockPool& pool, const PagedSequence& sequence, std::int64_t first,
                            MatrixView<std::uint8_t> out);
 
-/// Writes one token behind the last. Takes a block when the last one is full or there is none. Else,
-/// if others own the last one too, goes on in a copy and gives up the share in the original.
+/// Writes one token behind the last. Takes a block when the last one is full or there is none. If
+/// others own the last one too, goes on in a copy and gives up the share in the original.
 /// \param row  [row_bytes]
 /// \throws ContractError when a block is needed and none is free, or the row has another size.
 void append_token(BlockPool& pool, PagedSequence& sequence, std::span<const std::uint8_t> row);

@@ -71,8 +71,7 @@ TEST(PagedKv, TakesABlockOnlyWhenTheLastIsFull) {
     PagedSequence sequence;
     std::vector<Counted> counts;
     for (std::int64_t t = 0; t < 8; ++t) {
-      const std::string refusal =
-          refusal_of([&] { append_token(pool, sequence, token_row(t, 2)); });
+      const auto refusal = refusal_of([&] { append_token(pool, sequence, token_row(t, 2)); });
       counts.push_back({"blocks in use after token " + std::to_string(t) +
                             (refusal.empty() ? "" : " (" + refusal + ")"),
                         blocks_used(pool), t / block_size + 1});
