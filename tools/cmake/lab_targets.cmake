@@ -36,10 +36,11 @@ function(lab_library name)
   endif()
 endfunction()
 
-# The program tests/<folder>/<stem>.cc, run by ctest case by case. A skipped case counts as skipped.
-# Its seed comes from LAB_SEED in the environment of ctest.
+# The program tests/<folder>/<stem>.cc, run by ctest case by case, or WHOLE where its cases share a
+# long preparation. A skipped case counts as skipped. Its seed comes from LAB_SEED in the environment of
+# ctest.
 function(lab_gtest folder stem)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT;LABEL;PREFIX" "")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "WHOLE" "TIMEOUT;LABEL;PREFIX" "")
   add_executable(${stem} tests/${folder}/${stem}.cc)
   target_link_libraries(${stem} PRIVATE lab_options lab_${folder} lab_support
     fmt::fmt GTest::gmock GTest::gtest_main)
@@ -49,11 +50,16 @@ function(lab_gtest folder stem)
     get_property(programs GLOBAL PROPERTY LAB_PROGRAMS)
     add_dependencies(${stem} ${programs})
   endif()
+  if(arg_WHOLE)
+    add_test(NAME ${stem} COMMAND ${stem})
+    set_tests_properties(${stem} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${arg_LABEL})
+    return()
+  endif()
   gtest_discover_tests(${stem} TEST_PREFIX "${arg_PREFIX}" NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${arg_LABEL})  # one: it would split a list
 endfunction()
 
-# lab_test(<folder> <stem> [PREFIX <of the names in ctest>]): a test that everybody runs.
+# lab_test(<folder> <stem> [WHOLE] [PREFIX <of the names in ctest>]): a test that everybody runs.
 function(lab_test folder stem)
   lab_gtest(${folder} ${stem} TIMEOUT 300 LABEL ${folder} ${ARGN})
 endfunction()
