@@ -206,12 +206,13 @@ TEST(Memory, WhatFitsIsWhatTheFormulaLeaves) {
   // Llama 2 7B: 32 layers of 32 KV heads of 128. KIVI in two bits: 2 · 32 · 32 · 48 bytes a token, and
   // in its windows 64 tokens of K and of V in FP16.
   constexpr std::int64_t kBudget = std::int64_t{24} << 30;
-  constexpr std::int64_t kToken = 98'304, kWindows = 2 * 32 * 32 * 64 * 128 * 2;
+  constexpr std::int64_t kFp16Token = 524'288, kToken = 98'304,
+                         kWindows = 2L * 32 * 32 * 64 * 128 * 2;
   for (const MemoryRow& row : small_results().memory) {
     const std::int64_t left = kBudget - row.big_weight_bytes;
     if (row.configuration->name == "fp16") {
-      EXPECT_EQ(row.context, left / 524'288);
-      EXPECT_EQ(row.batch, left / (524'288 * 4096));
+      EXPECT_EQ(row.context, left / kFp16Token);
+      EXPECT_EQ(row.batch, left / (kFp16Token * 4096));
     }
     if (row.configuration->name == "kv_kivi2") {
       EXPECT_EQ(row.big_kv_bytes_per_token, kToken);
