@@ -19,8 +19,8 @@ void check_table(const KvView& kv) {
 
 }  // namespace
 
-void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
-                      const Machine& machine) {
+void check_attention_decode(MatrixView<const float> Q, const KvView& kv,
+                            MatrixView<const float> out) {
   QLAB_CHECK(kv.n_kv_heads > 0 && kv.head_dim > 0 && Q.cols() > 0 &&
                  Q.cols() % (kv.n_kv_heads * kv.head_dim) == 0,
              "attention_decode: Q has ", Q.cols(), " columns for ", kv.n_kv_heads,
@@ -34,6 +34,11 @@ void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<fl
              "; append and attend at most as many tokens at a time");
   check_table(kv);
   check_shape("attention_decode", "out", out, Q.rows(), Q.cols());
+}
+
+void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
+                      const Machine& machine) {
+  check_attention_decode(Q, kv, out);
   best_rung(kAttentionDecodeRungs, machine.isa).run(Q, kv, out, machine.threads);
 }
 

@@ -18,6 +18,17 @@
 
 namespace qlab {
 
+/// The exercise: this is written by the learner, and linked from labs/ or solutions/.
+namespace exercise {
+
+/// The attention below for one new token over a cache in INT8, one token of it after the other, on one
+/// thread.
+/// \param Q  [1, n_heads · head_dim]
+/// \throws ContractError as check_attention_decode, for more than one query, and for another format.
+void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out);
+
+}  // namespace exercise
+
 /// Attention of the last M tokens of the cache: query m sees the first length - M + 1 + m tokens.
 ///
 /// M = 1 is decode; M = length is a prompt, every token of which reads the cache as it is stored;
@@ -29,10 +40,14 @@ namespace qlab {
 /// \param Q    [M, n_heads · head_dim] finite
 /// \param kv   one layer with length ≥ M, values finite (KvCache sees to it)
 /// \param out  [M, n_heads · head_dim] written in full, nothing outside it
-/// \throws ContractError when a shape does not fit, M is above a window, or an entry of the block table
+/// \throws ContractError when a shape does not fit, the cache is shorter than M, M is above a window, or an entry of the block table
 ///         lies outside the pool.
 void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
                       const Machine& machine);
+
+/// \throws ContractError as attention_decode.
+void check_attention_decode(MatrixView<const float> Q, const KvView& kv,
+                            MatrixView<const float> out);
 
 constexpr Cost attention_decode_cost(KvFormats formats, std::int64_t M, std::int64_t n_heads,
                                      std::int64_t n_kv_heads, std::int64_t head_dim,
