@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// enqueue: a kernel behind others in a stream, without waiting for it, so that several launches can
+/// become one CUDA graph. On the CPU there are no streams: the kernel has run when enqueue returns.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "simt/simt.h"
+
+namespace qlab {
+
+#if defined(__CUDACC__)
+
+using Stream = cudaStream_t;
+
+template <class... P, class... A>
+void enqueue(Stream stream, dim3 grid, dim3 block, std::size_t shared_bytes, void (*kernel)(P...),
+             A&&... arguments) {
+  const auto set = [kernel](cudaFuncAttribute attribute, int value) {
+    simt::check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value),
+                "enqueue: shared memory");
+  };
+  // Blocks of one kernel share the multiprocessor's memory: let all of it be shared memory, or the
+  // cache would take the room of the second and third block.
+  if (shared_bytes > 0) set(cudaFuncAttributePreferredSharedMemoryCarveout, 100);
+  if (shared_bytes > 48 * 1024) {
+    set(cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+  }
+  kernel<<<grid, block, shared_bytes, stream>>>(static_cast<P>(std::forward<A>(arguments))...);
+  simt::check(cudaGetLastError(), "enqueue");
+}
+
+#else
+
+struct Stream {};
+
+template <class... P, class... A>
+void enqueue(Stream, dim3 grid, dim3 block, std::size_t shared_bytes, void (*kernel)(P...),
+             A&&... arguments) {
+  simt::launch(grid, block, shared_bytes, kernel, std::forward<A>(arguments)...);
+}
+
+#endif
+
+}  // namespace qlab
