@@ -3,53 +3,14 @@
 /// Tests of the exercise attention_decode_split.
 #include "04_kv_cache/attention_decode_split.h"
 
-#include "04_kv_cache/golden/attention_decode_split_golden.h"
-#include "04_kv_cache/kv_cuda.h"
+#include "04_kv_cache/attention_decode_split_checks.h"
 
 namespace qlab::test {
 namespace {
 
 struct AttentionDecodeSplit : CudaExercise {};
 
-constexpr double kUnit = 0x1p-24;
-constexpr KvShape kOneHead = {.heads = 1, .kv_heads = 1, .head_dim = 64, .capacity = 130};
-
-/// K = 0, so that every score is 0 and every weight 1; token t has V = t % 7 in all channels.
-SplitCase equal_scores(KvDeviceFormat format, std::vector<int> lengths, int splits) {
-  SplitCase c("K = 0, V of token t is t mod 7", format, kOneHead, std::move(lengths), splits);
-  c.fill_q([](auto, auto, auto d) { return d + 1; });
-  c.fill_codes(c.k, [](auto...) { return 0; });
-  c.fill_codes(c.v, [](auto, auto, auto t, auto) { return t % 7; });
-  return c;
-}
-
-TEST_F(AttentionDecodeSplit, TakesEachTokenInOneSplit) {
-  // Every weight is 1, so l counts a split's tokens; l and o are small integers, exact in any order.
-  for (const int length : {1, 32, 33, 65, 100, 130}) {
-    for (const int splits : {1, 2, 3, 7}) {
-      const SplitCase c = equal_scores(KvDeviceFormat::kFp16, {length}, splits);
-      const SplitResult got = run(c);
-      Matrix<float> came(2, splits);
-      Matrix<double> expected(2, splits);
-      const int chunk = ((length + splits - 1) / splits + 31) / 32 * 32;
-      for (int s = 0; s < splits; ++s) {
-        came(0, s) = got.l(s, 0);
-        came(1, s) = got.o(s, 0);
-        for (int t = s * chunk; t < std::min((s + 1) * chunk, length); ++t) {
-          expected(0, s) += 1;
-          expected(1, s) += t % 7;
-        }
-      }
-      const auto place = [](std::int64_t row, std::int64_t s) {
-        return (row == 0 ? "l, the number of tokens, of split "
-                         : "o, the sum of their V, of split ") +
-               std::to_string(s);
-      };
-      judge({.name = c.name, .place = place}, came.view(), expected.view(), exactly());
-      if (HasFailure()) return;
-    }
-  }
-}
+TEST_F(AttentionDecodeSplit, TakesEachTokenInOneSplit) { check_tokens_of_splits(); }
 
 TEST_F(AttentionDecodeSplit, GivesTheMeanWhereScoresAreEqual) {
   const std::vector<int> lengths = {1, 2, 31, 32, 33, 100, 130};
@@ -66,78 +27,9 @@ TEST_F(AttentionDecodeSplit, GivesTheMeanWhereScoresAreEqual) {
   }
 }
 
-TEST_F(AttentionDecodeSplit, LeavesAnEmptyPartThatWeighsNothing) {
-  // With 3 tokens, all splits but the first are empty: m = -∞, which is judged as -1, and l = o = 0.
-  const SplitCase c = equal_scores(KvDeviceFormat::kInt8, {3}, 4);
-  const SplitResult got = run(c);
-  Matrix<float> came(4, 3);
-  Matrix<double> expected(4, 3);
-  for (int s = 0; s < 4; ++s) {
-    const float m = got.m(s, 0);
-    came(s, 0) = m == -INFINITY ? -1.0F : m;
-    came(s, 1) = got.l(s, 0);
-    came(s, 2) = got.o(s, 5);
-    expected(s, 0) = s == 0 ? 0 : -1;
-    expected(s, 1) = s == 0 ? 3 : 0;
-    expected(s, 2) = s == 0 ? 3 : 0;
-  }
-  const auto place = [](std::int64_t s, std::int64_t col) {
-    const char* const names[] = {"m (-1 stands for -infinity)", "l", "o"};
-    return std::string(names[col]) + " of split " + std::to_string(s);
-  };
-  judge({.name = c.name, .place = place}, came.view(), expected.view(), exactly());
-  check(c);
-}
+TEST_F(AttentionDecodeSplit, LeavesAnEmptyPartThatWeighsNothing) { check_empty_parts(); }
 
-SplitCase golden_case() {
-  SplitCase c("golden: INT8, three parts", KvDeviceFormat::kInt8, kOneHead, {golden::kTokens}, 3);
-  const auto at = [](const auto& codes) {
-    return [&codes](auto, auto, auto t, auto d) { return d < golden::kChannels ? codes[t][d] : 0; };
-  };
-  c.fill_q([](auto, auto, auto d) { return d < golden::kChannels ? golden::kQ[d] : 0.0; });
-  c.fill_codes(c.k, at(golden::kK));
-  c.fill_codes(c.v, at(golden::kV));
-  for (std::size_t t = 0; t < golden::kTokens; ++t) {
-    c.k.token_scale[t] = element<half_t>(golden::kKScale[t]);
-    c.v.token_scale[t] = element<half_t>(golden::kVScale[t]);
-  }
-  return c;
-}
-
-TEST_F(AttentionDecodeSplit, MatchesTheGoldenParts) {
-  const SplitCase c = golden_case();
-  const SplitResult got = run(c);
-  // The tolerance of attention_decode_split_ref.h, with one tile a warp: of a score δ; of l and o,
-  // which are sums of positive weights times at most |v|, (2·δ + (2·√32 + 4 + 6·3)·u)·l·max|v|.
-  double delta = 0, max_v = 0;
-  for (int t = 0; t < golden::kTokens; ++t) {
-    double abs_dot = 0;
-    for (int d = 0; d < golden::kChannels; ++d) {
-      abs_dot += std::fabs(golden::kQ[d] * golden::kK[t][d]) * golden::kKScale[t] / 8;
-      max_v = std::max(max_v, std::fabs(golden::kV[t][d] * golden::kVScale[t]));
-    }
-    delta = std::max(delta, (2 * 8 + 3) * kUnit * abs_dot);
-  }
-  Matrix<float> came(3, 2 + golden::kChannels);
-  Matrix<double> expected(3, 2 + golden::kChannels);
-  for (int s = 0; s < 3; ++s) {
-    for (int i = 0; i < 2 + golden::kChannels; ++i) {
-      came(s, i) = i == 0 ? got.m(s, 0) : i == 1 ? got.l(s, 0) : got.o(s, i - 2);
-      expected(s, i) = golden::kParts[s][i];
-    }
-  }
-  const auto place = [](std::int64_t s, std::int64_t i) {
-    return "split " + std::to_string(s) + ": " +
-           (i == 0   ? "m"
-            : i == 1 ? "l"
-                     : "o of channel " + std::to_string(i - 2));
-  };
-  judge({.name = c.name, .place = place}, came.view(), expected.view(),
-        [&](std::int64_t s, std::int64_t i) {
-          const double factor = 2 * delta + (2 * std::sqrt(32.0) + 4 + 6 * 3) * kUnit;
-          return i == 0 ? delta : factor * expected(s, 1) * (i == 1 ? 1 : max_v);
-        });
-}
+TEST_F(AttentionDecodeSplit, MatchesTheGoldenParts) { check_golden_parts(); }
 
 TEST_F(AttentionDecodeSplit, MatchesTheGoldenOutput) {
   const SplitCase c = golden_case();
@@ -302,6 +194,79 @@ TEST_F(AttentionDecodeSplit, MatchesTheOracle) {
       }
     }
   });
+}
+
+TEST_F(AttentionDecodeSplit, IgnoresWhatLiesBehindTheLastToken) {
+  // The cache's spare room holds NaN in all tests; here it holds numbers, and nothing may change.
+  const TestSeed seed;
+  Random random(seed);
+  for (const KvDeviceFormat format : kKvDeviceFormats) {
+    SplitCase c("stale tokens", format, {4, 1, 64, 130}, {1, 33, 70, 95}, 2);
+    c.draw(random);
+    check(c);
+    const Matrix<float> before = run(c).out;
+    for (std::int64_t b = 0; b < c.batch(); ++b) {
+      for (int t = c.lengths[static_cast<std::size_t>(b)]; t < c.shape.capacity; ++t) {
+        for (KvOperand* operand : {&c.k, &c.v}) {
+          operand->token_scale[c.row(b, 0, t)] = element<half_t>(1.0);
+          for (int d = 0; d < 64; ++d) c.store(*operand, c.row(b, 0, t), d, 100);
+        }
+      }
+    }
+    Matrix<double> expected(before.rows(), before.cols());
+    std::copy_n(before.data(), before.rows() * before.cols(), expected.data());
+    judge(described(c), run(c).out.view(), expected.view(), exactly());
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(AttentionDecodeSplit, ReadsNothingOutsideItsOperands) {
+  RecordProperty("guards", "a read past an operand, which ends the run with the thread's name");
+  const TestSeed seed;
+  Random random(seed);
+  for (const KvDeviceFormat format : kKvDeviceFormats) {
+    for (const int capacity : {1, 33, 64}) {
+      SplitCase c("a cache that ends with its memory", format, {4, 2, 64, capacity}, {capacity}, 3);
+      c.draw(random);
+      check(c, Behind::kNothing);
+    }
+  }
+}
+
+TEST_F(AttentionDecodeSplit, ReadsKAndVOnceInWholeSectors) {
+  const TestSeed seed;
+  Random random(seed);
+  SplitCase c("loads", KvDeviceFormat::kInt8, {4, 1, 128, 512}, {512, 256}, 3);
+  c.draw(random);
+#if defined(__CUDACC__)
+  check(c);
+  GTEST_SKIP() << "sectors are counted where the CPU runs the kernel";
+#else
+  const simt::Tracing tracing;
+  check(c);
+  for (const char* const operand : {"K", "V"}) {
+    const Accesses loads = accesses(tracing, operand, /*store=*/false);
+    judge_number(c.name,
+                 "sectors of 32 bytes that a warp's load of " + std::string(operand) + " takes",
+                 loads.units_a_request(), 16);
+    judge_number(c.name, "times that each byte of " + std::string(operand) + " is read",
+                 loads.lanes * 16 / ((512 + 256) * 128), 1);
+  }
+#endif
+}
+
+TEST_F(AttentionDecodeSplit, ChoosesSplitsThatFillTheGpu) { check_choose_splits(); }
+
+TEST_F(AttentionDecodeSplit, RefusesShapesThatDoNotFit) {
+  RecordProperty("guards", "the checks of shapes, which are given");
+  check(equal_scores(KvDeviceFormat::kFp16, {130, 1}, 2));
+  check_refused_shapes();
+}
+
+TEST_F(AttentionDecodeSplit, RefusesOperandsThatDoNotFit) {
+  RecordProperty("guards", "the checks of operands, which are given");
+  check(equal_scores(KvDeviceFormat::kInt8, {7}, 2));
+  check_refused_operands();
 }
 
 }  // namespace

@@ -45,9 +45,9 @@ def table(kind, name, rows):
         shape = '[%d]' % len(rows[0])
     else:
         shape = '[%d][%d]' % (len(rows), len(rows[0]))
-    lines = [', '.join(repr(x) for x in row) for row in rows]
-    wrapped = textwrap.fill(lines[0], 96, initial_indent='\n    ', subsequent_indent='    ')
-    body = wrapped if len(rows) == 1 else '{' + '},\n    {'.join(lines) + '}'
+    lines = [textwrap.fill(', '.join(repr(x) for x in row), 96, initial_indent='    ',
+                           subsequent_indent='    ').strip() for row in rows]
+    body = '\n    ' + (lines[0] if len(rows) == 1 else '{' + '},\n    {'.join(lines) + '}')
     return 'inline constexpr %s %s%s = {%s};\n' % (kind, name, shape, body)
 
 
@@ -55,8 +55,8 @@ parts = [part(a, b) for a, b in zip(CUTS, CUTS[1:])]
 _, total, out = part(0, TOKENS)
 with open('attention_decode_split_golden.h', 'w') as file:
     file.write('// SPDX-License-Identifier: Apache-2.0\n/// \\file\n'
-               '/// Made by gen_attention_decode_split.py: INT8 codes with scales, the parts of three '
-               'splits, the output.\n#pragma once\n\nnamespace qlab::test::golden {\n\n'
+               '/// Made by gen_attention_decode_split.py: INT8 codes with scales, the parts of three\n'
+               '/// splits, the output.\n#pragma once\n\nnamespace qlab::test::golden {\n\n'
                '// clang-format off\n')
     file.write('inline constexpr int kTokens = %d, kChannels = %d, kHeadDim = %d;\n'
                % (TOKENS, CHANNELS, HEAD_DIM))
