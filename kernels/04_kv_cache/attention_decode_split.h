@@ -25,8 +25,8 @@ inline constexpr int kSplitWarps = 4;     // of a block: they take the tiles of 
 inline constexpr int kSplitMaxGroup = 8;  // query heads that share a KV head
 inline constexpr int kSplitResident = 3;  // blocks that a multiprocessor runs at a time, at least
 
-/// What each split leaves for the merge: the softmax of its own tokens, not divided by its sum. A split
-/// without a token leaves m = -∞, l = 0, o = 0.
+/// What each split leaves for the merge: the softmax of its own tokens, not divided by its sum. A
+/// split without a token leaves m = -∞, l = 0, o = 0.
 struct SplitParts {
   float* m;  // [batch, n_heads, splits]            largest score
   float* l;  // [batch, n_heads, splits]            Σ e^(score - m)
@@ -46,8 +46,8 @@ struct SplitAttention {
 };
 
 /// Fewest splits whose time is within a tenth of the best, if time is rounds of blocks times the
-/// tiles that a warp walks through. Source: Dao et al., "Flash-Decoding for long-context inference",
-/// 2023; the idea to count waves of blocks is FlashAttention's num_splits_heuristic.
+/// tiles that a warp walks through. Source: Dao et al., "Flash-Decoding for long-context
+/// inference", 2023; the idea to count waves of blocks is FlashAttention's num_splits_heuristic.
 inline int choose_splits(int batch, int n_kv_heads, int length, int multiprocessors) {
   const auto up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
   const std::int64_t slots = std::int64_t{multiprocessors} * kSplitResident;
@@ -94,9 +94,9 @@ namespace exercise {
 ///
 /// Split s of a sequence has the tokens from s·c on, up to (s + 1)·c or the sequence's end, where c
 /// is ⌈length / splits⌉, rounded up to a multiple of kSplitTile. Launches two kernels in `stream`
-/// and waits for none. K and V are read once, in pieces of 16 bytes; scores are scaled instead of K,
-/// weights instead of V. Source: Milakov, Gimelshein, "Online normalizer calculation for softmax",
-/// 2018, section 3.1.
+/// and waits for none. K and V are read once, in pieces of 16 bytes; scores are scaled instead of
+/// K, weights instead of V. Source: Milakov, Gimelshein, "Online normalizer calculation for
+/// softmax", 2018, section 3.1.
 ///
 /// \throws ContractError when an operand does not fit; a length of 0 has no softmax.
 void attention_decode_split(const SplitAttention& attention, Stream stream = {});

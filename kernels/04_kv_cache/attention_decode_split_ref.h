@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The oracle of attention_decode_split, a query head at a time: all scores first, in double, over the
-/// codes as they are stored. A header, since the bench of nvcc links none of the lab's libraries.
+/// The oracle of attention_decode_split, a query head at a time: all scores first, in double, over
+/// the codes as they are stored. A header, since the bench of nvcc links none of the lab's
+/// libraries.
 #pragma once
 
 #include <algorithm>
@@ -52,12 +53,12 @@ struct AttentionHeadRef {
 ///
 /// δₜ is the error of a score: products of a dot product are exact and 2·√head_dim·u covers their
 /// sum; three more roundings are those of 1 / √head_dim, of its product with K's scale, and of that
-/// with the sum. e^±δ is both in a weight and in the sum of weights, hence 2·δ. 2·√L covers the sums
-/// over tokens; four roundings are exp (two), V's scale, the division. A rise of the largest score,
-/// at most once in each of a warp's ⌈L / 128⌉ tiles, and each of two merges multiplies by another
-/// exp: three roundings, in the numerator and in the denominator. The argument of exp, rounded to
-/// u·|score - m|, adds Σ pₜ·|scoreₜ - m|·u ≤ ln L · u, for which 2·√L has room. A weight below
-/// FP32's normal numbers may become 0: the last term.
+/// with the sum. e^±δ is both in a weight and in the sum of weights, hence 2·δ. 2·√L covers the
+/// sums over tokens; four roundings are exp (two), V's scale, the division. A rise of the largest
+/// score, at most once in each of a warp's ⌈L / 128⌉ tiles, and each of two merges multiplies by
+/// another exp: three roundings, in the numerator and in the denominator. The argument of exp,
+/// rounded to u·|score - m|, adds Σ pₜ·|scoreₜ - m|·u ≤ ln L · u, for which 2·√L has room. A weight
+/// below FP32's normal numbers may become 0: the last term.
 inline AttentionHeadRef attention_head_ref(const half_t* q, const KvHead& kv) {
   const double root = std::sqrt(static_cast<double>(kv.head_dim)), u = 0x1p-24;
   std::vector<double> p;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// enqueue: a kernel behind others in a stream, without waiting for it, so that several launches can
-/// become one CUDA graph. On the CPU there are no streams: the kernel has run when enqueue returns.
+/// enqueue: a kernel behind others in a stream, without waiting for it, so that several launches
+/// can become one CUDA graph. On the CPU there are no streams: the kernel has run when enqueue
+/// returns.
 #pragma once
 
 #include <cstddef>

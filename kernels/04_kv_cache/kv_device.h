@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// KvDeviceCache: K and V of one layer where a kernel finds them, and how their codes become floats.
+/// KvDeviceCache: K and V of one layer where a kernel finds them, and how their codes become
+/// floats.
 #pragma once
 
 #include <cstddef>
@@ -52,8 +53,9 @@ constexpr std::int64_t kv_device_row_bytes(KvDeviceFormat format, std::int64_t h
   return head_dim * kv_code_bytes(format) + (format == KvDeviceFormat::kInt8 ? 2 : 0);
 }
 
-/// E4M3 by its bits: a float's fields hold the code's fields as they are, only the bias of the exponent
-/// differs, 127 against 7. A multiplication mends that, and makes normal numbers of subnormal ones.
+/// E4M3 by its bits: a float's fields hold the code's fields as they are, only the bias of the
+/// exponent differs, 127 against 7. A multiplication mends that, and makes normal numbers of
+/// subnormal ones.
 ///
 ///     code   s eeee mmm                    float  s 0000eeee mmm0 0000 …
 __device__ inline float widen_e4m3(std::uint32_t code) {

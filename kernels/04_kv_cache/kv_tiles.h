@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What the split kernel is given: a block's shared memory, copies of K and V to it, and the scales.
+/// What the split kernel is given: a block's shared memory, copies of K and V to it, and the
+/// scales.
 #pragma once
 
 #include "04_kv_cache/kv_device.h"
@@ -9,7 +10,8 @@
 
 namespace qlab {
 
-/// Starts to copy piece i of 16 bytes to shared memory; zeros, and nothing read, if it is not `valid`.
+/// Starts to copy piece i of 16 bytes to shared memory; zeros, and nothing read, if it is not
+/// `valid`.
 #if defined(__CUDACC__)
 __device__ inline void copy_piece(void* shared, const uint4* pieces, std::size_t i, bool valid) {
   ptx::cp_async_16_zfill(shared, pieces + i, valid);

@@ -50,8 +50,8 @@ __device__ void take_scores(Running<kGroup, kChannels>& sum, const float (&dot)[
     // The score of this lane's token is dot[h] * score_scale, or -INFINITY if the token does not
     // exist. Set sum.m[h] to the largest score so far, of all lanes; bring sum.l[h] and each
     // sum.o[h][c] to it; add this lane's e^(score - m) to sum.l[h]. Write the weight of this lane's
-    // token, with V's scale, to weights[h * kTile + lane]. __shfl_xor_sync(kAllLanes, x, d) is the x
-    // of lane ^ d.
+    // token, with V's scale, to weights[h * kTile + lane]. __shfl_xor_sync(kAllLanes, x, d) is the
+    // x of lane ^ d.
     todo("attention_decode_split_softmax");
   }
 }
@@ -89,8 +89,8 @@ __device__ Merged merge(const float* m, const float* l, const float* o, int part
   Merged all{-INFINITY, 0, 0};
   // TODO [attention_decode_split_merge] Merge parts of a softmax
   // Set all.m to the largest m, and all.l and all.o to the sums over the parts of l and o, each
-  // brought from its own m to all.m. A part without tokens has m = -INFINITY and l = o = 0; where no
-  // part has any, leave `all` as it is.
+  // brought from its own m to all.m. A part without tokens has m = -INFINITY and l = o = 0; where
+  // no part has any, leave `all` as it is.
   todo("attention_decode_split_merge");
   return all;
 }

@@ -31,8 +31,9 @@ __device__ TokenRange tokens_of(int split, int splits, int length) {
   // up to a multiple of kTile; the last one that has any stops at `length`, and those behind it are
   // empty: begin = end = length.
 
-  // Whole tiles: else two splits would share one, and each would load and mask it. Rounding up leaves
-  // less for the last splits, or nothing: a short sequence in a batch of long ones has many of those.
+  // Whole tiles: else two splits would share one, and each would load and mask it. Rounding up
+  // leaves less for the last splits, or nothing: a short sequence in a batch of long ones has many
+  // of those.
   const int tiles = ((length + splits - 1) / splits + kTile - 1) / kTile;
   const int chunk = tiles * kTile;
   range.begin = min(split * chunk, length);
@@ -61,13 +62,13 @@ __device__ void take_scores(Running<kGroup, kChannels>& sum, const float (&dot)[
     // The score of this lane's token is dot[h] * score_scale, or -INFINITY if the token does not
     // exist. Set sum.m[h] to the largest score so far, of all lanes; bring sum.l[h] and each
     // sum.o[h][c] to it; add this lane's e^(score - m) to sum.l[h]. Write the weight of this lane's
-    // token, with V's scale, to weights[h * kTile + lane]. __shfl_xor_sync(kAllLanes, x, d) is the x
-    // of lane ^ d.
+    // token, with V's scale, to weights[h * kTile + lane]. __shfl_xor_sync(kAllLanes, x, d) is the
+    // x of lane ^ d.
 
     // The scale of K multiplies one score and V's scale one weight, not head_dim elements each; the
-    // sum of weights has no scale. Before the first tile m is -∞, so `keep` is 0; a tile has at least
-    // one token, so the new m is finite and no ∞ - ∞ arises. __fmul_rn, since a product fused with
-    // the subtraction below would not be rounded as its maximum is.
+    // sum of weights has no scale. Before the first tile m is -∞, so `keep` is 0; a tile has at
+    // least one token, so the new m is finite and no ∞ - ∞ arises. __fmul_rn, since a product fused
+    // with the subtraction below would not be rounded as its maximum is.
     const float score = exists ? __fmul_rn(dot[h], score_scale) : -INFINITY;
     float largest = score;
     for (int d = kLanes / 2; d > 0; d /= 2) {
@@ -126,8 +127,8 @@ __device__ Merged merge(const float* m, const float* l, const float* o, int part
   Merged all{-INFINITY, 0, 0};
   // BEGIN SOLUTION [attention_decode_split_merge] Merge parts of a softmax
   // Set all.m to the largest m, and all.l and all.o to the sums over the parts of l and o, each
-  // brought from its own m to all.m. A part without tokens has m = -INFINITY and l = o = 0; where no
-  // part has any, leave `all` as it is.
+  // brought from its own m to all.m. A part without tokens has m = -INFINITY and l = o = 0; where
+  // no part has any, leave `all` as it is.
 
   // e^(m[i] - all.m) is 0 for an empty part. Only when all are empty is the difference ∞ - ∞, which
   // is NaN, and one NaN would spread to the whole sequence.

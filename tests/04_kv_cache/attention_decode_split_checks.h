@@ -22,7 +22,8 @@ inline SplitCase equal_scores(KvDeviceFormat format, std::vector<int> lengths, i
 }
 
 inline void check_tokens_of_splits() {
-  // Every weight is 1, so l counts a split's tokens; l and o are small integers, exact in any order.
+  // Every weight is 1, so l counts a split's tokens; l and o are small integers, exact in any
+  // order.
   for (const int length : {1, 32, 33, 65, 100, 130}) {
     for (const int splits : {1, 2, 3, 7}) {
       const SplitCase c = equal_scores(KvDeviceFormat::kFp16, {length}, splits);
@@ -50,7 +51,8 @@ inline void check_tokens_of_splits() {
 }
 
 inline void check_empty_parts() {
-  // With 3 tokens, all splits but the first are empty: m = -∞, which is judged as -1, and l = o = 0.
+  // With 3 tokens, all splits but the first are empty: m = -∞, which is judged as -1, and l = o =
+  // 0.
   const SplitCase c = equal_scores(KvDeviceFormat::kInt8, {3}, 4);
   const SplitResult got = run(c);
   Matrix<float> came(4, 3);

@@ -120,7 +120,8 @@ TEST_F(AttentionDecodeSplit, StandsScoresOfAnySize) {
 
 TEST_F(AttentionDecodeSplit, WeighsEqualValuesToOne) {
   // Each token's V, code times scale, is 1; so the output is 1, whatever the weights are. All terms
-  // are positive: a sum of T errs by T·u, plus u for each tile, merged warp or split, and the division.
+  // are positive: a sum of T errs by T·u, plus u for each tile, merged warp or split, and the
+  // division.
   const TestSeed seed;
   Random random(seed);
   SplitCase c("code · scale of V is 1 for every token", KvDeviceFormat::kInt8, kOneHead,
@@ -140,8 +141,8 @@ TEST_F(AttentionDecodeSplit, WeighsEqualValuesToOne) {
 
 TEST_F(AttentionDecodeSplit, GivesTheSameForAnyNumberOfSplits) {
   // The scores are the same, bit by bit, so their error does not count: what differs is where sums
-  // and exps are rounded. Twice the tolerance of attention_decode_split_ref.h without δ, and with the
-  // parts counted, of an output of at most max|v|.
+  // and exps are rounded. Twice the tolerance of attention_decode_split_ref.h without δ, and with
+  // the parts counted, of an output of at most max|v|.
   const TestSeed seed;
   Random random(seed);
   double worst = 0;

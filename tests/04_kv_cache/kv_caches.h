@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Caches: what kv_cuda_bench measures on, drawn on the device, and the samples that it compares. For
-/// nvcc only.
+/// Caches: what kv_cuda_bench measures on, drawn on the device, and the samples that it compares.
+/// For nvcc only.
 #pragma once
 
 #include <cmath>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What the tests of attention_decode_split share: a batch of caches whose spare room holds NaN, its way
-/// to the device and back, and the verdict of the oracle.
+/// What the tests of attention_decode_split share: a batch of caches whose spare room holds NaN,
+/// its way to the device and back, and the verdict of the oracle.
 #pragma once
 
 #include <algorithm>
@@ -38,8 +38,8 @@ struct KvOperand {
   std::vector<float> head_scale;
 };
 
-/// A case. All codes and scales of tokens are 0xFF bytes until they are set: NaN, but for INT8 codes,
-/// whose scales are NaN. q is 0, scales of heads are 1.
+/// A case. All codes and scales of tokens are 0xFF bytes until they are set: NaN, but for INT8
+/// codes, whose scales are NaN. q is 0, scales of heads are 1.
 struct SplitCase {
   SplitCase(const std::string& title, KvDeviceFormat kind, const KvShape& s,
             std::vector<int> tokens, int split_count)

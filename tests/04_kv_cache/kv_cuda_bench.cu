@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Speed of attention_decode_split on a GPU: FP16, INT8 and FP8 caches, with one split and with as many
-/// as choose_splits says, beside a plain read of as many bytes. Times are replays of CUDA graphs whose
-/// launches go round so many caches that none is in the L2; all of a shape take turns. A wrong result
-/// is no time: samples of each are compared. The table goes to stderr, JSON to stdout:
+/// Speed of attention_decode_split on a GPU: FP16, INT8 and FP8 caches, with one split and with as
+/// many as choose_splits says, beside a plain read of as many bytes. Times are replays of CUDA
+/// graphs whose launches go round so many caches that none is in the L2; all of a shape take turns.
+/// A wrong result is no time: samples of each are compared. The table goes to stderr, JSON to
+/// stdout:
 ///
 ///     build/cuda/exercises/kv_cuda_bench > plan/measured/<machine>.json
 #include <chrono>

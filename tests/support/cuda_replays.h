@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Replays: what a launch takes within a CUDA graph of many, so that the host's part does not count. For
-/// nvcc only.
+/// Replays: what a launch takes within a CUDA graph of many, so that the host's part does not
+/// count. For nvcc only.
 #pragma once
 
 #include <algorithm>
