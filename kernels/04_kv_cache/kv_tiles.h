@@ -55,14 +55,14 @@ __device__ void fetch(unsigned char* tile, const simt::traced<const uint4>& code
 }
 
 /// The scales of one token's K and V.
-struct KvScales {
+struct TokenScales {
   float k, v;
 };
 
 /// Of token t of head g, whose row in the cache is first_row + t. Past the end nothing is read.
 template <KvDeviceFormat kFormat>
-__device__ KvScales load_scales(const KvDeviceCache& kv, int g, std::size_t first_row, int t,
-                                int end) {
+__device__ TokenScales load_scales(const KvDeviceCache& kv, int g, std::size_t first_row, int t,
+                                   int end) {
   if (t >= end) return {0, 0};
   if constexpr (kFormat == KvDeviceFormat::kInt8) {
     const std::size_t row = first_row + static_cast<std::size_t>(t);

@@ -179,7 +179,7 @@ __global__ void __launch_bounds__(kThreads)
   ptx::cp_async_commit();
   fetch<kTile, kRow, kRow>(mine + Memory::kValues, V, first_row, t0, end, lane);
   ptx::cp_async_commit();
-  KvScales scales = load_scales<kFormat>(kv, g, first_row, t0 + lane, end);
+  TokenScales scales = load_scales<kFormat>(kv, g, first_row, t0 + lane, end);
   __syncthreads();  // q was written above, all warps read it below
 
   // Compute: a tile's scores while its V is on the way, then its V while the next K is.
@@ -195,7 +195,7 @@ __global__ void __launch_bounds__(kThreads)
     __syncwarp();  // K was read, and is overwritten
     fetch<kTile, kRow, kStride>(mine + Memory::kKeys, K, first_row, t0 + kStep, end, lane);
     ptx::cp_async_commit();
-    const KvScales next = load_scales<kFormat>(kv, g, first_row, t0 + kStep + lane, end);
+    const TokenScales next = load_scales<kFormat>(kv, g, first_row, t0 + kStep + lane, end);
 
     take_scores(sum, dot, softmax_scale * scales.k, scales.v, t0 + lane < end, weights, lane);
     ptx::cp_async_wait<1>();
