@@ -2,14 +2,13 @@
 /// \file
 /// kivi: a cache of 2 or 4 bits: scales of keys along channels, of values along tokens.
 ///
-/// Bottleneck   the bytes of the cache, read once a token; unpacking codes on a CPU
+/// Bottleneck   in plain loops the chain of sums: 2 and 4 bits take as long; with vectors the bytes
 /// Bytes moved  a token: 2·D·(bits / 8 + 4 / group); for the newest, in FP16, 4·D
 /// FLOPs        scores and output: 4·D a token
 /// Teaches      a scale goes along the axis of the outliers; a group must be whole to be coded
 /// Leaves out   several heads, SIMD, prefill in one step; pages (kivi stores one sequence)
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <span>
 
@@ -30,8 +29,8 @@ struct KiviShape {
   int bits = 2;               ///< of a code: 2 or 4
 };
 
-/// \throws ContractError when the sides do not fit together.
-inline void check_kivi_shape(const KiviShape& s) {
+/// The same sides. \throws ContractError when they do not fit together.
+inline const KiviShape& checked_kivi_shape(const KiviShape& s) {
   QLAB_CHECK(s.bits == 2 || s.bits == 4, "kivi: ", s.bits, " bits a code; choose 2 or 4");
   QLAB_CHECK(s.group >= 4 && s.group <= kKiviLargestGroup && s.group % 4 == 0, "kivi: groups of ",
              s.group, "; choose a multiple of 4 up to ", kKiviLargestGroup);
@@ -40,6 +39,7 @@ inline void check_kivi_shape(const KiviShape& s) {
   QLAB_CHECK(s.window >= 1 && s.window % s.group == 0, "kivi: groups of ", s.group,
              " do not divide the window of ", s.window, " tokens; choose a multiple of the group");
   QLAB_CHECK(s.capacity >= 1, "kivi: capacity is ", s.capacity, " tokens; choose 1 or more");
+  return s;
 }
 
 /// The keys or the values. Codes lie low bits first: channel d of a token begins at bit d · bits of
@@ -65,7 +65,7 @@ struct KiviTensor {
 struct KiviCache {
   /// \throws ContractError when the sides do not fit together.
   explicit KiviCache(const KiviShape& s)
-      : shape((check_kivi_shape(s), s)), k(s, /*keys=*/true), v(s, /*keys=*/false) {}
+      : shape(checked_kivi_shape(s)), k(s, /*keys=*/true), v(s, /*keys=*/false) {}
 
   KiviShape shape;
   std::int64_t length = 0;  // T, tokens appended
@@ -108,7 +108,8 @@ KiviGroup kivi_quantize_group(std::span<const half_t> x, int bits, std::span<std
 /// Appends token `cache.length`. A token is rounded to FP16 and enters the windows. When R keys
 /// have come since the last were coded, all R are: in groups of `group` tokens of one channel. When
 /// R values stand in the window, the oldest is coded before a new one comes: in groups of `group`
-/// channels of one token. Nothing that is coded changes any more. Source: the same, sections 3 and 4.
+/// channels of one token. Nothing that is coded changes any more. Source: the same paper,
+/// sections 3 and 4.
 ///
 /// \param k, v  [D] the token's key and value
 /// \throws ContractError when the cache is full, a size does not fit, or naming the token and the

@@ -92,8 +92,9 @@ void kivi_scores(std::span<const float> q, const KiviCache& cache, std::span<flo
   QLAB_CHECK(std::ssize(q) == D, "kivi_scores: q has ", q.size(), " channels, head_dim is ", D);
   QLAB_CHECK(std::ssize(scores) == cache.length, "kivi_scores: scores has ", scores.size(),
              " places, the cache ", cache.length, " tokens");
-  const auto code = [&](std::int64_t t, std::int64_t d) {
-    return static_cast<float>(kivi_code(cache.k.codes.view().row(t), shape.bits, d));
+  const auto code = [&](std::int64_t t, std::size_t d) {
+    const std::uint8_t* const row = cache.k.codes.view().row(t);
+    return static_cast<float>(kivi_code(row, shape.bits, static_cast<std::int64_t>(d)));
   };
   std::vector<float> scaled(q.size());  // q, with a block's scales in it
   for (std::int64_t first = 0; first < cache.coded_keys(); first += group) {

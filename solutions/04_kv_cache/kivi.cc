@@ -2,7 +2,7 @@
 /// \file
 /// kivi: when a token leaves the window, the codes of a group, and scores from codes.
 ///
-/// Bottleneck   unpacking: a shift, a mask and a conversion for every code
+/// Bottleneck   each sum waits for the one before: codes of 2 bits and of 4 take as long
 /// Teaches      keys share scales along a channel, so they wait until a group of tokens is whole
 /// Leaves out   SIMD; the softmax between scores and output
 #include "04_kv_cache/kivi.h"
@@ -130,8 +130,9 @@ void kivi_scores(std::span<const float> q, const KiviCache& cache, std::span<flo
   QLAB_CHECK(std::ssize(q) == D, "kivi_scores: q has ", q.size(), " channels, head_dim is ", D);
   QLAB_CHECK(std::ssize(scores) == cache.length, "kivi_scores: scores has ", scores.size(),
              " places, the cache ", cache.length, " tokens");
-  const auto code = [&](std::int64_t t, std::int64_t d) {
-    return static_cast<float>(kivi_code(cache.k.codes.view().row(t), shape.bits, d));
+  const auto code = [&](std::int64_t t, std::size_t d) {
+    const std::uint8_t* const row = cache.k.codes.view().row(t);
+    return static_cast<float>(kivi_code(row, shape.bits, static_cast<std::int64_t>(d)));
   };
   std::vector<float> scaled(q.size());  // q, with a block's scales in it
   for (std::int64_t first = 0; first < cache.coded_keys(); first += group) {
@@ -144,14 +145,13 @@ void kivi_scores(std::span<const float> q, const KiviCache& cache, std::span<flo
 
     // Per token this leaves one product and one sum a channel, as many as for a key in FP16.
     float of_minima = 0;
-    for (std::int64_t d = 0; d < D; ++d) {
-      const auto i = static_cast<std::size_t>(d);
-      scaled[i] = q[i] * to_float(scale[d]);
-      of_minima += q[i] * to_float(min[d]);
+    for (std::size_t d = 0; d < q.size(); ++d) {
+      scaled[d] = q[d] * to_float(scale[d]);
+      of_minima += q[d] * to_float(min[d]);
     }
     for (std::int64_t t = first; t < first + group; ++t) {
       float sum = of_minima;
-      for (std::int64_t d = 0; d < D; ++d) sum += scaled[static_cast<std::size_t>(d)] * code(t, d);
+      for (std::size_t d = 0; d < q.size(); ++d) sum += scaled[d] * code(t, d);
       scores[static_cast<std::size_t>(t)] = sum;
     }
     // END SOLUTION [kivi_scores]

@@ -33,22 +33,31 @@ inline Operand<float> normal(std::int64_t T, std::int64_t D, Random& random) {
   return out;
 }
 
-/// The mean squared errors of the golden keys.
+/// The mean squared errors of the golden keys. Appended as values too, they have scales per token.
 inline void check_golden_errors() {
   const KiviGolden golden = read_kivi_golden();
   std::vector<Answer> answers;
   for (const KiviGolden::Coded& coded : golden.coded) {
-    KiviCache cache(coded.expected.one.shape);
-    append_all(golden.K.view(), golden.V.view(), cache);
-    const SquaredError error =
-        squared_error(keys_as_read(cache), golden.K.view(), cache.coded_keys());
-    const auto n = static_cast<double>(cache.coded_keys() * golden.K.cols());
-    // And the float in which the answer is put.
-    answers.push_back({"the mean squared error of 8 keys in " + std::to_string(coded.bits) +
-                           " bits; with scales per token it would be " +
-                           number_text(coded.error_per_token),
-                       static_cast<float>(error.sum / n), coded.error_per_channel,
-                       error.slack / n + 0x1p-24 * coded.error_per_channel});
+    KiviShape shape = coded.expected.one.shape;
+    const std::int64_t T = coded.expected.one.coded_keys();
+    shape.capacity = T + shape.window;  // as many tokens leave T values coded
+    KiviCache cache(shape);
+    Matrix<float> tokens(shape.capacity, shape.head_dim);
+    for (std::int64_t t = 0; t < golden.K.rows(); ++t) {
+      for (std::int64_t d = 0; d < shape.head_dim; ++d) tokens(t, d) = golden.K(t, d);
+    }
+    append_all(tokens.view(), tokens.view(), cache);
+    const auto n = static_cast<double>(T * shape.head_dim);
+    const auto answer = [&](const char* scales, const Matrix<float>& read, double expected) {
+      const SquaredError error = squared_error(read, tokens.view(), T);
+      // Besides, the answer is put into a float.
+      answers.push_back({"the mean squared error of " + std::to_string(T) + " tokens in " +
+                             std::to_string(coded.bits) + " bits, scales per " + scales,
+                         static_cast<float>(error.sum / n), expected,
+                         error.slack / n + 0x1p-24 * expected});
+    };
+    answer("channel, as of keys", keys_as_read(cache), coded.error_per_channel);
+    answer("token, as of values", values_as_read(cache), coded.error_per_token);
   }
   judge_answers("golden keys, channels 2 and 5 around +10 and -6", answers);
 }
