@@ -165,10 +165,13 @@ class BlockReader {
       std::fill_n(factor, kBlock, scaled ? unit * tensor.head_scale[head_] : unit);
       return;
     }
+    half_t scales[kBlock] = {};
     for_runs(t0, [&](std::int64_t t, std::int64_t run) {
-      const half_t* const scale = tensor.scale + kv_.scale_index(tensor, head_, t);
-      for (std::int64_t i = 0; i < run; ++i) factor[t - t0 + i] = unit * to_float(scale[i]);
+      std::copy_n(tensor.scale + kv_.scale_index(tensor, head_, t), run, scales + (t - t0));
     });
+    for (int i = 0; i < kBlock; i += 8) {
+      _mm256_storeu_ps(factor + i, _mm256_mul_ps(widen(scales + i), _mm256_set1_ps(unit)));
+    }
   }
 
   QLAB_AVX2 void unpack_block(const KvTensor& tensor, std::int64_t t0, std::int64_t window_start,

@@ -15,7 +15,8 @@ namespace {
 using Indices = std::span<const std::int64_t>;
 constexpr std::int64_t kResamples = 2000;
 constexpr std::int64_t kWindow = 1024;  // bytes of text at once
-constexpr std::int64_t kWindows = 24;   // that are evaluated
+constexpr std::int64_t kWindows = 12;   // that are evaluated
+constexpr std::int64_t kReserved = 24;  // of which calibration sees none
 
 /// The scores of one configuration, a document each.
 struct Scores {
@@ -202,8 +203,8 @@ std::vector<Document> calibration_text(std::int64_t window, std::int64_t count) 
   QLAB_CHECK(window >= 1 && window <= kWindow && count >= 1, "calibration_text: ", count,
              " windows of ", window, " bytes; ask for at least one of 1 … ", kWindow);
   // Those of a quick run lie within the first ones of each file.
-  std::vector<Document> documents = read_documents(kText, kWindow, kWindows + count);
-  documents.erase(documents.begin(), documents.begin() + kWindows);
+  std::vector<Document> documents = read_documents(kText, kWindow, kReserved + count);
+  documents.erase(documents.begin(), documents.begin() + kReserved);
   for (Document& d : documents) d.tokens.resize(static_cast<std::size_t>(window));
   return documents;
 }

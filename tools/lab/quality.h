@@ -29,7 +29,7 @@ struct Evaluation {
   CalibrationSource calibration;  ///< no window that is evaluated
 };
 
-/// Held-out text and recall documents: 16 × 256 and 4 × 640 bytes when `quick`, else 24 × 1024 and
+/// Held-out text and recall documents: 16 × 256 and 4 × 640 bytes when `quick`, else 12 × 1024 and
 /// 6 × 1024, of which details take 8 and 2. Calibration sees 1,024 bytes.
 Evaluation make_evaluation(bool quick, std::uint64_t seed);
 
