@@ -75,12 +75,15 @@ void attention_decode_v1_scalar(MatrixView<const float> Q, const KvView& kv, Mat
 #if QLAB_X86
 void attention_decode_v2_avx2(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
                               ThreadPool& threads);
+void attention_decode_v3_avx512(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
+                                ThreadPool& threads);
 #endif
 
 inline constexpr Rung<decltype(attention_decode_v1_scalar)> kAttentionDecodeRungs[] = {
     {.name = "v1_scalar", .run = attention_decode_v1_scalar, .needs = Isa::kScalar},
 #if QLAB_X86
     {.name = "v2_avx2", .run = attention_decode_v2_avx2, .needs = Isa::kAvx2},
+    {.name = "v3_avx512", .run = attention_decode_v3_avx512, .needs = Isa::kAvx512},
 #endif
 };
 

@@ -41,47 +41,79 @@ QLAB_AVX2 inline void widen_row(const Code* codes, std::int64_t D, float* row) {
   }
 }
 
-/// Token t as floats that want a factor for the whole row, which is returned.
-QLAB_AVX2 inline float read_row(const KvView& kv, const KvTensor& tensor, std::int64_t head,
-                                std::int64_t t, float* row) {
-  const std::int64_t D = kv.head_dim;
+/// How groups are unpacked with AVX2.
+struct GroupsAvx2 {
+  template <int BITS>
+  static void channels(const std::uint8_t* codes, const half_t* scale, const half_t* minimum,
+                       std::int64_t D, float* row) {
+    read_channel_groups<BITS>(codes, scale, minimum, D, row);
+  }
+  template <int BITS>
+  static void tokens(const std::uint8_t* codes, const half_t* scale, const half_t* minimum,
+                     std::int64_t D, float* rows) {
+    read_token_group<BITS>(codes, scale, minimum, D, rows);
+  }
+};
+
+/// `count` rows of codes that follow each other, widened.
+template <class Code>
+QLAB_AVX2 inline void widen_rows(const std::uint8_t* codes, std::int64_t count, std::int64_t D,
+                                 float* rows) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    widen_row(reinterpret_cast<const Code*>(codes) + i * D, D, rows + i * D);
+  }
+}
+
+/// `count` tokens from t on, which stand behind each other, as floats that want factor[i] for the row of
+/// token t + i.
+/// \param rows  [count, head_dim]
+template <class Groups>
+QLAB_AVX2 inline void read_rows(const KvView& kv, const KvTensor& tensor, std::int64_t head,
+                                std::int64_t t, std::int64_t count, float* rows, float* factor) {
+  const std::int64_t D = kv.head_dim, row_bytes = kv_code_bytes(tensor.format, D);
   const std::uint8_t* const codes = kv.row(tensor, head, t);
+  // Found once: a division for each of them, token by token, would take longer than unpacking.
+  const std::int64_t first = tensor.scale == nullptr ? 0 : kv.scale_index(tensor, head, t);
+  const bool own = tensor.scales == KvScales::kToken;
+  for (std::int64_t i = 0; i < count; ++i) factor[i] = own ? to_float(tensor.scale[first + i]) : 1;
+  if (tensor.scales == KvScales::kHead) std::fill_n(factor, count, tensor.head_scale[head]);
   switch (tensor.format) {
     case KvFormat::kFp32:
-      std::copy_n(kv.row<float>(tensor, head, t), D, row);
-      return 1;
+      return widen_rows<float>(codes, count, D, rows);
     case KvFormat::kFp16:
-      widen_row(kv.row<half_t>(tensor, head, t), D, row);
-      return 1;
+      return widen_rows<half_t>(codes, count, D, rows);
     case KvFormat::kFp8E4m3:
-      widen_row(kv.row<fp8_e4m3_t>(tensor, head, t), D, row);
-      return tensor.head_scale[head];
+      return widen_rows<fp8_e4m3_t>(codes, count, D, rows);
     case KvFormat::kFp8E5m2:
-      widen_row(kv.row<fp8_e5m2_t>(tensor, head, t), D, row);
-      return tensor.head_scale[head];
+      return widen_rows<fp8_e5m2_t>(codes, count, D, rows);
     case KvFormat::kInt8:
-      widen_row(kv.row<std::int8_t>(tensor, head, t), D, row);
-      return to_float(tensor.scale[kv.scale_index(tensor, head, t)]);
+      return widen_rows<std::int8_t>(codes, count, D, rows);
     case KvFormat::kInt4Head:
-      for (std::int64_t d = 0; d < D; d += 8) {
-        const __m256 code8 = codes_to_floats<4>(codes, d);
-        _mm256_storeu_ps(row + d, _mm256_sub_ps(code8, _mm256_set1_ps(8)));
+      for (std::int64_t i = 0; i < count; ++i) {
+        for (std::int64_t d = 0; d < D; d += 8) {
+          const __m256 code8 = codes_to_floats<4>(codes + i * row_bytes, d);
+          _mm256_storeu_ps(rows + i * D + d, _mm256_sub_ps(code8, _mm256_set1_ps(8)));
+        }
       }
-      return to_float(tensor.scale[kv.scale_index(tensor, head, t)]);
+      return;
     case KvFormat::kInt4:
     case KvFormat::kInt2:
     case KvFormat::kKivi4:
     case KvFormat::kKivi2:
       break;
   }
-  const std::int64_t first = kv.scale_index(tensor, head, t);
-  kv_traits(tensor.format).bits == 4
-      ? read_channel_groups<4>(codes, tensor.scale + first, tensor.minimum + first, D, row)
-      : read_channel_groups<2>(codes, tensor.scale + first, tensor.minimum + first, D, row);
-  return 1;
+  const bool four = kv_traits(tensor.format).bits == 4;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const half_t* const scale = tensor.scale + first + i * (D / kKvGroup);
+    const half_t* const minimum = tensor.minimum + first + i * (D / kKvGroup);
+    const std::uint8_t* const row = codes + i * row_bytes;
+    four ? Groups::template channels<4>(row, scale, minimum, D, rows + i * D)
+         : Groups::template channels<2>(row, scale, minimum, D, rows + i * D);
+  }
 }
 
 /// 32 tokens from t on, which share scales by channel.
+template <class Groups>
 QLAB_AVX2 inline void read_tokens(const KvView& kv, const KvTensor& tensor, std::int64_t head,
                                   std::int64_t t, float* rows) {
   static_assert(kKvGroup == 32);
@@ -90,12 +122,13 @@ QLAB_AVX2 inline void read_tokens(const KvView& kv, const KvTensor& tensor, std:
   const half_t* const minimum = tensor.minimum + first;
   const std::uint8_t* const codes = kv.row(tensor, head, t);
   kv_traits(tensor.format).bits == 4
-      ? read_token_group<4>(codes, scale, minimum, kv.head_dim, rows)
-      : read_token_group<2>(codes, scale, minimum, kv.head_dim, rows);
+      ? Groups::template tokens<4>(codes, scale, minimum, kv.head_dim, rows)
+      : Groups::template tokens<2>(codes, scale, minimum, kv.head_dim, rows);
 }
 
-/// Reads blocks of one KV head. Code: that of K and of V; float: any formats, read into a buffer.
-template <class Code>
+/// Reads blocks of one KV head. Code: that of K and of V; float: any formats, read into a buffer, groups
+/// by Groups.
+template <class Code, class Groups>
 class BlockReader {
  public:
   BlockReader(const KvView& kv, std::int64_t head)
@@ -177,19 +210,27 @@ class BlockReader {
   QLAB_AVX2 void unpack_block(const KvTensor& tensor, std::int64_t t0, std::int64_t window_start,
                               std::vector<float>& rows, float* factor) const {
     rows.resize(static_cast<std::size_t>(kBlock * kv_.head_dim));
-    for (int i = 0; i < block_.count;) {
-      float* const row = rows.data() + i * kv_.head_dim;
-      if (t0 + i >= window_start) {
-        widen_row(kv_.window_row(tensor, head_, t0 + i), kv_.head_dim, row);
-        factor[i++] = 1;
-      } else if (tensor.scales == KvScales::kTokenGroups) {  // whole groups end at the window
-        read_tokens(kv_, tensor, head_, t0 + i, row);
-        for (const int end = i + int{kKvGroup}; i < end;) factor[i++] = 1;
-      } else {
-        factor[i] = read_row(kv_, tensor, head_, t0 + i, row);
-        ++i;
+    for_runs(t0, [&](std::int64_t first, std::int64_t run) {
+      for (std::int64_t t = first; t < first + run;) {
+        float* const row = rows.data() + (t - t0) * kv_.head_dim;
+        std::int64_t count = 1;
+        if (t >= window_start) {
+          widen_half_row(kv_.window_row(tensor, head_, t), row);
+          factor[t - t0] = 1;
+        } else if (tensor.scales == KvScales::kTokenGroups) {  // whole groups end at the window
+          count = kKvGroup;
+          read_tokens<Groups>(kv_, tensor, head_, t, row);
+          std::fill_n(factor + (t - t0), count, 1.0F);
+        } else {
+          count = std::min(first + run, window_start) - t;
+          read_rows<Groups>(kv_, tensor, head_, t, count, row, factor + (t - t0));
+        }
+        t += count;
       }
-    }
+    });
+  }
+  QLAB_AVX2 void widen_half_row(const half_t* codes, float* row) const {
+    widen_row(codes, kv_.head_dim, row);
   }
 
   const KvView& kv_;
