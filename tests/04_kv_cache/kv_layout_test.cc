@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,52 @@ TEST_P(KvLayouts, GiveTheBitsOfOneBlockWhereverTheirBlocksStand) {
           << kv_format_name(format) << " in blocks of " << block_tokens;
     }
   }
+}
+
+template <class T>
+std::vector<T> read(std::istream& file, std::int64_t count) {
+  std::vector<T> values;
+  for (double value = 0; count > 0 && file >> value; --count) values.push_back(element<T>(value));
+  return values;
+}
+
+TEST_P(KvLayouts, OfOneBlockMatchNumbersMadeElsewhere) {
+  std::ifstream file(QLAB_SOURCE_DIR "/tests/04_kv_cache/golden/online_softmax.txt");
+  std::string comment;
+  std::int64_t T = 0, D = 0;
+  ASSERT_TRUE(std::getline(file, comment) && file >> T >> D);
+  const auto q = read<float>(file, D);
+  const auto k = read<std::int8_t>(file, T * D), v = read<std::int8_t>(file, T * D);
+  const auto k_scale = read<half_t>(file, T), v_scale = read<half_t>(file, T);
+  const auto expected = read<double>(file, D);
+  ASSERT_TRUE(file) << "online_softmax.txt ends early";
+  const std::int32_t table[] = {0};
+  const auto tensor = [T](const auto& codes, const auto& scale) {
+    return KvTensor{.format = KvFormat::kInt8,
+                    .scales = KvScales::kToken,
+                    .codes = reinterpret_cast<const std::uint8_t*>(codes.data()),
+                    .scale = scale.data(),
+                    .minimum = nullptr,
+                    .scales_per_block = T,
+                    .head_scale = nullptr,
+                    .window = nullptr};
+  };
+  const KvView kv{.n_kv_heads = 1,
+                  .head_dim = D,
+                  .capacity = T,
+                  .length = T,
+                  .block_tokens = T,
+                  .pool_blocks = 1,
+                  .table = table,
+                  .k = tensor(k, k_scale),
+                  .v = tensor(v, v_scale)};
+  Matrix<double> value(1, D), tolerance(1, D);
+  Guarded<float> out(1, D);
+  ThreadPool threads(1);
+  GetParam().run({q.data(), 1, D, D}, kv, out.view(), threads);
+  attention_decode_ref({q.data(), 1, D, D}, kv, value.view(), tolerance.view());
+  EXPECT_TRUE(matches(out.view(), {expected.data(), 1, D, D},
+                      [&](std::int64_t r, std::int64_t c) { return tolerance(r, c); }));
 }
 
 TEST_P(KvLayouts, MayHoldKAndVInDifferentFormats) {
