@@ -4,7 +4,7 @@
 #include "05_serving/scheduler.h"
 
 #include <cmath>
-#include <numeric>
+#include <cstdint>
 #include <vector>
 
 #include "02_int8_calibration/refusals.h"

@@ -54,7 +54,7 @@ inline std::vector<Workload> random_workloads(std::uint64_t seed) {
   return workloads;
 }
 
-/// The chat of the lab's bench in small: prompts of 16 … 47, outputs of 8 … 39, all there at once.
+/// Prompts of 16 … 47 tokens, outputs of 8 … 39, all there at once.
 inline Workload rush(std::int64_t requests, std::int64_t total_blocks) {
   Random random(5);
   Workload w{.name = "\"a rush\"",
