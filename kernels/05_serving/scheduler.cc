@@ -69,8 +69,9 @@ void check_plan(const Scheduler& state, const StepPlan& plan) {
     for (const StepWork& work : *list) {
       const auto found = std::ranges::find_if(
           state.running, [&](const auto& s) { return s.request.id == work.id; });
-      QLAB_CHECK(found != state.running.end(), "complete_step: sequence ", work.id,
-                 " of the plan is not running; complete a plan once, and before the next one");
+      QLAB_CHECK(
+          found != state.running.end(), "complete_step: sequence ", work.id,
+          " of the plan does not run; evict nobody who is planned, and complete a plan once");
       QLAB_CHECK(seen.insert(work.id).second, "complete_step: sequence ", work.id,
                  " stands twice in the plan; it computes its tokens once a step");
       QLAB_CHECK(work.context == found->cached, "complete_step: sequence ", work.id, " has ",

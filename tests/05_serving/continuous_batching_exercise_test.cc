@@ -152,7 +152,7 @@ TEST(ContinuousBatching, RefusesAPlanOfAnotherStep) {
   const StepPlan much{.decode = {{5, 3, 2}}, .prefill = {}, .preempted = {}};
   check_refusals("plans",
                  {{"done before", "5 has 3 tokens in its cache, the plan says 0", complete(plan)},
-                  {"a stranger", "6 of the plan is not running", complete(stranger)},
+                  {"a stranger", "6 of the plan does not run", complete(stranger)},
                   {"twice", "5 stands twice in the plan", complete(twice)},
                   {"two tokens", "would compute 2 tokens", complete(much)}});
 }

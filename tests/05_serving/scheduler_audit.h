@@ -103,6 +103,15 @@ class Audit {
     return blocks;
   }
 
+  /// " 7 14 | 21 28": the running and the waiting.
+  static std::string text_of(const Scheduler& s) {
+    std::string text;
+    for (const ServeSequence& r : s.running) text += " " + std::to_string(r.request.id);
+    text += " |";
+    for (const ServeSequence& r : s.waiting) text += " " + std::to_string(r.request.id);
+    return text;
+  }
+
   void see(const Scheduler& before, const StepPlan& plan, const Scheduler& between,
            const StepResult& result, const Scheduler& after) {
     ++step_;
@@ -200,10 +209,12 @@ class Audit {
 
   void see_admissions(const Scheduler& before, const StepPlan& plan, const Scheduler& between,
                       const std::map<std::int64_t, std::int64_t>& work) {
+    const auto text = [&] {
+      return "running and waiting were" + text_of(before) + ", and are" + text_of(between);
+    };
     if (!plan.preempted.empty()) {
-      check(kAdmissionIsInOrder,
-            between.running.size() + plan.preempted.size() == before.running.size(),
-            "running: ", static_cast<std::int64_t>(between.running.size()));
+      const std::size_t stayed = before.running.size() - plan.preempted.size();
+      check(kAdmissionIsInOrder, between.running.size() == stayed, text);
       return;
     }
     // Those that run and those that wait, one after the other: only the border moves.
@@ -211,7 +222,7 @@ class Audit {
     for (const ServeSequence& s : before.waiting) line.push_back(s.request.id);
     for (const ServeSequence& s : between.waiting) now.push_back(s.request.id);
     check(kAdmissionIsInOrder, line == now && between.running.size() >= before.running.size(),
-          "running: ", static_cast<std::int64_t>(between.running.size()));
+          text);
     if (between.waiting.empty()) return;
     const SchedulerConfig& c = between.config;
     const ServeSequence& head = between.waiting.front();

@@ -49,6 +49,19 @@ inline Ids ids_of(const auto& sequences) {
   return ids;
 }
 
+inline TraceStep seen_of(const Scheduler& state, const StepPlan& plan, const StepResult& result) {
+  TraceStep seen{.decode = {},
+                 .prefill = {},
+                 .preempted = plan.preempted,
+                 .finished = result.finished,
+                 .running = ids_of(state.running),
+                 .waiting = ids_of(state.waiting),
+                 .free_blocks = state.free_blocks};
+  for (const StepWork& work : plan.decode) seen.decode.emplace_back(work.id, work.tokens);
+  for (const StepWork& work : plan.prefill) seen.prefill.emplace_back(work.id, work.tokens);
+  return seen;
+}
+
 /// The oldest computes at least one token a step, so that this many always suffice.
 inline std::int64_t most_steps(const Workload& workload) {
   std::int64_t steps = 1;
@@ -74,18 +87,10 @@ Trace run_trace(const SchedulerCalls& calls, const Workload& workload, const Wat
       const Scheduler before = state;
       const StepPlan plan = calls.schedule(state);
       const Scheduler between = state;
+      trace.steps.push_back(seen_of(state, plan, {}));  // a plan is seen even if it is refused
       const StepResult result = calls.complete(state, plan);
+      trace.steps.back() = seen_of(state, plan, result);
       watch(before, plan, between, result, state);
-      TraceStep seen{.decode = {},
-                     .prefill = {},
-                     .preempted = plan.preempted,
-                     .finished = result.finished,
-                     .running = ids_of(state.running),
-                     .waiting = ids_of(state.waiting),
-                     .free_blocks = state.free_blocks};
-      for (const StepWork& work : plan.decode) seen.decode.emplace_back(work.id, work.tokens);
-      for (const StepWork& work : plan.prefill) seen.prefill.emplace_back(work.id, work.tokens);
-      trace.steps.push_back(std::move(seen));
     }
   } catch (const ContractError& error) {
     trace.refusal = error.what();
@@ -161,7 +166,7 @@ inline void judge_trace(const Workload& workload, const Trace& got, const Trace&
                if (value != kBase + kNoStep) {
                  return std::to_string(static_cast<std::int64_t>(value - kBase));
                }
-               return got.refusal.empty() ? std::string("no such step: all were done before")
+               return got.refusal.empty() ? std::string("no such step: all was done before")
                                           : "refused: " + got.refusal;
              }},
         seen_float.view(), right.view(), exactly());
