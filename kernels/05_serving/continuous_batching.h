@@ -15,9 +15,9 @@
 
 namespace qlab::exercise {
 
-/// As qlab::schedule_step() and qlab::complete_step(), which scheduler.h describes. They are
-/// written by the learner, and linked from labs/ or solutions/. The given scheduler is no oracle: tests
-/// hold both to five traces of an independent script, and to what must be true of any trace.
+/// As qlab::schedule_step() and qlab::complete_step(), which scheduler.h describes. They are written
+/// by the learner, and linked from labs/ or solutions/. The given scheduler is no oracle: tests hold
+/// both to five traces of an independent script, and to what must be true of any trace.
 StepPlan schedule_step(Scheduler& state);
 StepResult complete_step(Scheduler& state, const StepPlan& plan);
 

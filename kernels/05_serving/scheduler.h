@@ -10,7 +10,7 @@
 ///
 /// Source: Yu et al., "Orca: A Distributed Serving System for Transformer-Based Generative Models",
 /// OSDI 2022 (a batch for each iteration); Kwon et al., "Efficient Memory Management for Large
-/// Language Model Serving with PagedAttention", SOSP 2023, section 4.5 (preemption); Agrawal et al.,
+/// Language Model Serving with PagedAttention", SOSP 2023, section 4.5 (eviction); Agrawal et al.,
 /// "Taming Throughput-Latency Tradeoff in LLM Inference with Sarathi-Serve", OSDI 2024 (chunks).
 #pragma once
 

@@ -157,8 +157,8 @@ TEST(ContinuousBatching, RefusesAPlanOfAnotherStep) {
                   {"two tokens", "would compute 2 tokens", complete(much)}});
 }
 
-/// Steps when nobody joins a batch before all of it are done. That all its prompts go into the first
-/// step, whatever the budget, is in its favour.
+/// Steps when nobody joins a batch before all of it are done. All its prompts go into its first
+/// step, whatever the budget: that is in its favour.
 std::int64_t steps_in_closed_batches(const Workload& w) {
   std::int64_t steps = 0, longest = 0;
   for (std::size_t i = 0; i < w.requests.size(); ++i) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Tests of the given scheduler: the golden traces, what must be true of any trace, what it refuses.
+/// Tests of the given scheduler: golden traces, what must be true of any trace, what it refuses.
 #include "05_serving/scheduler.h"
 
 #include <cmath>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Traces of a scheduler: a workload, the steps that it takes, and how a trace is judged by another.
+/// Traces of a scheduler: a workload, the steps that it takes, one trace judged by another.
 #pragma once
 
 #include <algorithm>
