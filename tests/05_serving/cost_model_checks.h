@@ -11,8 +11,7 @@
 
 #include "04_kv_cache/kv_budget_checks.h"
 #include "05_serving/cost_model.h"
-#include "common/matrix.h"
-#include "support/exercise.h"
+#include "05_serving/judge_times.h"
 
 namespace qlab::test {
 
@@ -80,27 +79,6 @@ inline void ask_step(std::vector<Count>& counts, const std::string& of, const St
   ask("down", got.down, expected.down);
   ask("attention", got.attention, expected.attention);
   ask("head", got.head, expected.head);
-}
-
-/// One time that the learner's code computed.
-struct Time {
-  std::string what;
-  double got, expected;
-};
-
-/// A dozen roundings of a double, 2⁻⁵³ each, disappear beside the one to float, 2⁻²⁴, that judge()
-/// needs: twice that is allowed.
-inline void judge_times(const std::string& name, const std::vector<Time>& times) {
-  const auto n = static_cast<std::int64_t>(times.size());
-  Matrix<float> got(1, n);
-  Matrix<double> expected(1, n);
-  for (std::int64_t i = 0; i < n; ++i) {
-    got(0, i) = static_cast<float>(times[static_cast<std::size_t>(i)].got);
-    expected(0, i) = times[static_cast<std::size_t>(i)].expected;
-  }
-  const auto place = [&](auto, auto i) { return times[static_cast<std::size_t>(i)].what; };
-  judge({.name = name, .place = place}, got.view(), expected.view(),
-        relative(expected.view(), 0x1p-23));
 }
 
 }  // namespace qlab::test
