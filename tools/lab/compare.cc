@@ -110,6 +110,7 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
       .quality = std::move(quality),
       .speed = std::move(speed),
       .memory = std::move(memory),
+      .serving = {},
       .measurements = std::move(measurements)};
   fmt::print("{}", report(results, terminal));
   if (json) json->commit(to_json(results));

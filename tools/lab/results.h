@@ -9,6 +9,7 @@
 #include "lab/memory.h"
 #include "lab/plan.h"
 #include "lab/quality.h"
+#include "lab/serving.h"
 #include "lab/speed.h"
 #include "lab/verdict.h"
 
@@ -50,6 +51,7 @@ struct Results {
   Quality quality;
   Speed speed;
   std::vector<MemoryRow> memory;
+  std::vector<ServingSweep> serving;
   Measurements measurements;
 
   /// Rows of the plan that this run measured.
