@@ -27,11 +27,6 @@ std::vector<double> log_softmax(const Matrix<float>& logits, std::int64_t row) {
   return result;
 }
 
-std::int64_t most_likely(const Matrix<float>& logits, std::int64_t row) {
-  const std::span<const float> x = logits.view().row(row, 0, logits.cols());
-  return std::ranges::max_element(x) - x.begin();  // the first of equals
-}
-
 /// Σ p · (ln p - ln q). The sum is never negative; its rounding may be.
 double kl_divergence(const std::vector<double>& log_p, const std::vector<double>& log_q) {
   double sum = 0;

@@ -54,11 +54,6 @@ void check_names(const char* what, const std::map<std::string, T, std::less<>>& 
   }
 }
 
-std::int32_t most_likely(const Matrix<float>& logits, std::int64_t row) {
-  const float* begin = logits.view().row(row);
-  return static_cast<std::int32_t>(std::max_element(begin, begin + logits.cols()) - begin);
-}
-
 }  // namespace
 
 std::vector<std::string> linear_names(const LlamaConfig& config) {
@@ -155,8 +150,8 @@ struct Llama::Buffers {
   Matrix<float> gate_up;   // [tokens, 2 · intermediate]
 };
 
-void Llama::attention(std::int64_t index, Buffers& b, KvCache& cache, const Machine& machine,
-                      const LinearObserver& observer) const {
+void Llama::attention(std::int64_t index, Buffers& b, std::span<const SequenceInput> batch,
+                      const Machine& machine, const LinearObserver& observer) const {
   const Layer& layer = layers_[static_cast<std::size_t>(index)];
   rms_norm(b.x.view(), layer.input_norm, config_.rms_norm_eps, b.normed.view(), machine);
   if (observer) observer(layer.names[0], b.normed.view());
@@ -165,23 +160,33 @@ void Llama::attention(std::int64_t index, Buffers& b, KvCache& cache, const Mach
   const std::int64_t q_cols = config_.n_heads * config_.head_dim;
   const std::int64_t kv_cols = config_.n_kv_heads * config_.head_dim;
   apply_rope(columns(b.qkv, 0, q_cols + kv_cols), b.rope, machine);
-  // A cache with a window is written and read a window at a time, so that each token meets it as it
-  // would if tokens came one by one.
-  const std::int64_t tokens = b.x.rows();
-  const std::int64_t step = cache.formats().window() ? kKvWindow : tokens;
-  for (std::int64_t t = 0; t < tokens; t += step) {
-    const std::int64_t count = std::min(step, tokens - t);
-    const auto rows = [&](std::int64_t column, std::int64_t cols) {
-      return columns(b.qkv, column, cols).rows_from(t, count);
-    };
-    cache.append(index, rows(q_cols, kv_cols), rows(q_cols + kv_cols, kv_cols));
-    attention_decode(rows(0, q_cols), cache.layer(index), b.attended.view().rows_from(t, count),
-                     machine);
+  std::int64_t first = 0;
+  for (const auto& [tokens, cache] : batch) {
+    attend(index, first, std::ssize(tokens), b, *cache, machine);
+    first += std::ssize(tokens);
   }
 
   if (observer) observer(layer.names[1], b.attended.view());
   layer.o->run(b.attended.view(), b.normed.view(), machine);
   add(b.x.view(), b.normed.view(), machine);
+}
+
+/// Rows first … first + tokens belong to one sequence. A cache with a window is written and read a
+/// window at a time, so that each token meets it as it would if tokens came one by one.
+void Llama::attend(std::int64_t index, std::int64_t first, std::int64_t tokens, Buffers& b,
+                   KvCache& cache, const Machine& machine) const {
+  const std::int64_t q_cols = config_.n_heads * config_.head_dim;
+  const std::int64_t kv_cols = config_.n_kv_heads * config_.head_dim;
+  const std::int64_t step = cache.formats().window() ? kKvWindow : tokens;
+  for (std::int64_t t = 0; t < tokens; t += step) {
+    const std::int64_t count = std::min(step, tokens - t);
+    const auto rows = [&](std::int64_t column, std::int64_t cols) {
+      return columns(b.qkv, column, cols).rows_from(first + t, count);
+    };
+    cache.append(index, rows(q_cols, kv_cols), rows(q_cols + kv_cols, kv_cols));
+    attention_decode(rows(0, q_cols), cache.layer(index),
+                     b.attended.view().rows_from(first + t, count), machine);
+  }
 }
 
 void Llama::feed_forward(std::int64_t index, Buffers& b, const Machine& machine,
@@ -213,18 +218,36 @@ void Llama::check_call(std::span<const std::int32_t> tokens, const KvCache& cach
 
 Matrix<float> Llama::forward(std::span<const std::int32_t> tokens, KvCache& cache,
                              const Machine& machine, const LinearObserver& observer) const {
-  check_call(tokens, cache);
-  Matrix<float> logits(std::ssize(tokens), config_.vocab_size);
-  if (tokens.empty()) return logits;
+  const SequenceInput one{tokens, &cache};
+  return forward({&one, 1}, machine, observer);
+}
 
-  const RopeTable rope(inv_freq_, cache.length(0), std::ssize(tokens));
+Matrix<float> Llama::forward(std::span<const SequenceInput> batch, const Machine& machine,
+                             const LinearObserver& observer) const {
+  std::vector<std::int64_t> positions;
+  std::vector<std::int32_t> all;
+  for (const auto& [tokens, cache] : batch) {
+    check_call(tokens, *cache);
+    const auto shared = std::ranges::count(batch, cache, &SequenceInput::cache);
+    QLAB_CHECK(shared == 1, "Llama: ", shared,
+               " sequences of a batch have the same cache; each "
+               "needs one of its own");
+    all.insert(all.end(), tokens.begin(), tokens.end());
+    for (std::int64_t t = 0; t < std::ssize(tokens); ++t) {
+      positions.push_back(cache->length(0) + t);
+    }
+  }
+  Matrix<float> logits(std::ssize(all), config_.vocab_size);
+  if (all.empty()) return logits;
+
+  const RopeTable rope(inv_freq_, positions);
   Buffers buffers(config_, rope);
-  for (std::int64_t t = 0; t < std::ssize(tokens); ++t) {
-    embed_->read_row(tokens[static_cast<std::size_t>(t)],
+  for (std::int64_t t = 0; t < std::ssize(all); ++t) {
+    embed_->read_row(all[static_cast<std::size_t>(t)],
                      buffers.x.view().row(t, 0, config_.hidden_size));
   }
   for (std::int64_t i = 0; i < config_.n_layers; ++i) {
-    attention(i, buffers, cache, machine, observer);
+    attention(i, buffers, batch, machine, observer);
     feed_forward(i, buffers, machine, observer);
   }
   rms_norm(buffers.x.view(), norm_, config_.rms_norm_eps, buffers.normed.view(), machine);
@@ -250,6 +273,11 @@ std::int64_t Llama::weight_bytes() const {
   const std::int64_t gains = (2 * config_.n_layers + 1) * config_.hidden_size;
   const std::int64_t tables = embed_->bytes() + (head_ == embed_ ? 0 : head_->bytes());
   return linear_bytes() + tables + gains * static_cast<std::int64_t>(sizeof(float));
+}
+
+std::int32_t most_likely(const Matrix<float>& logits, std::int64_t row) {
+  const float* begin = logits.view().row(row);
+  return static_cast<std::int32_t>(std::max_element(begin, begin + logits.cols()) - begin);
 }
 
 std::vector<std::int32_t> generate_greedy(const Llama& model, std::span<const std::int32_t> prompt,

@@ -53,6 +53,12 @@ Matrix<float> linear_weight(const Checkpoint& checkpoint, std::size_t index);
 /// Sees the input [tokens, K] of each linear layer inside the blocks before it is rounded.
 using LinearObserver = std::function<void(std::string_view name, MatrixView<const float> input)>;
 
+/// What one sequence of a batch computes in a call: tokens behind those that its cache holds.
+struct SequenceInput {
+  std::span<const std::int32_t> tokens;
+  KvCache* cache;
+};
+
 class Llama {
  public:
   /// \throws ContractError naming the first layer that a part of `calibrated` lacks, or a name in it
@@ -72,6 +78,12 @@ class Llama {
   ///         (the cache is untouched), or a value that a format cannot hold (the cache is then spoilt).
   Matrix<float> forward(std::span<const std::int32_t> tokens, KvCache& cache,
                         const Machine& machine, const LinearObserver& observer = {}) const;
+
+  /// The same for several sequences, each with a cache of its own: rows of the first, then of the
+  /// second, … The linear layers read their weights once for all rows; attention goes sequence by
+  /// sequence. Prompts and single tokens may share a call.
+  Matrix<float> forward(std::span<const SequenceInput> batch, const Machine& machine,
+                        const LinearObserver& observer = {}) const;
 
   /// Bytes of all weights as stored, scales and zero points included.
   std::int64_t weight_bytes() const;
@@ -95,8 +107,10 @@ class Llama {
   struct Buffers;
 
   void check_call(std::span<const std::int32_t> tokens, const KvCache& cache) const;
-  void attention(std::int64_t layer, Buffers& buffers, KvCache& cache, const Machine& machine,
-                 const LinearObserver& observer) const;
+  void attention(std::int64_t layer, Buffers& buffers, std::span<const SequenceInput> batch,
+                 const Machine& machine, const LinearObserver& observer) const;
+  void attend(std::int64_t layer, std::int64_t first, std::int64_t tokens, Buffers& buffers,
+              KvCache& cache, const Machine& machine) const;
   void feed_forward(std::int64_t layer, Buffers& buffers, const Machine& machine,
                     const LinearObserver& observer) const;
 
@@ -108,6 +122,9 @@ class Llama {
   std::vector<Layer> layers_;
   std::vector<float> norm_;  // [hidden]
 };
+
+/// The most likely token of a row of logits (ties: the lowest).
+std::int32_t most_likely(const Matrix<float>& logits, std::int64_t row);
 
 /// The most likely next tokens after a prompt, one after the other (ties: the lowest). The prompt is
 /// not repeated in the result.

@@ -35,13 +35,13 @@ std::vector<float> rope_inv_freq(const LlamaConfig& config) {
   return inv_freq;
 }
 
-RopeTable::RopeTable(const std::vector<float>& inv_freq, std::int64_t first_position,
-                     std::int64_t count)
-    : cos(count, std::ssize(inv_freq)), sin(count, std::ssize(inv_freq)) {
-  for (std::int64_t r = 0; r < count; ++r) {
+RopeTable::RopeTable(const std::vector<float>& inv_freq, std::span<const std::int64_t> positions)
+    : cos(std::ssize(positions), std::ssize(inv_freq)),
+      sin(std::ssize(positions), std::ssize(inv_freq)) {
+  for (std::int64_t r = 0; r < std::ssize(positions); ++r) {
+    const auto position = static_cast<float>(positions[static_cast<std::size_t>(r)]);
     for (std::int64_t i = 0; i < std::ssize(inv_freq); ++i) {
-      const float angle =
-          static_cast<float>(first_position + r) * inv_freq[static_cast<std::size_t>(i)];
+      const float angle = position * inv_freq[static_cast<std::size_t>(i)];
       cos(r, i) = std::cos(angle);
       sin(r, i) = std::sin(angle);
     }

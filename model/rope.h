@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "common/isa.h"
@@ -24,10 +25,10 @@ namespace qlab {
 /// [head_dim / 2] theta^(-2i / head_dim), stretched as rope_scaling asks.
 std::vector<float> rope_inv_freq(const LlamaConfig& config);
 
-/// Cosines and sines of consecutive positions; every layer and head uses the same.
+/// Cosines and sines of a position a row; every layer and head uses the same.
 struct RopeTable {
-  RopeTable(const std::vector<float>& inv_freq, std::int64_t first_position, std::int64_t count);
-  Matrix<float> cos, sin;  // [count, head_dim / 2]
+  RopeTable(const std::vector<float>& inv_freq, std::span<const std::int64_t> positions);
+  Matrix<float> cos, sin;  // [positions, head_dim / 2]
 };
 
 /// Turns every head of every row in place.

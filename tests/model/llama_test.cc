@@ -267,7 +267,7 @@ TEST(Rope, TurnsTheHalvesOfAHeadAgainstEachOther) {
   // turns by π/4 a position: a quarter turn, (x, y) → (-y, x).
   ThreadPool threads(1);
   const auto quarter = static_cast<float>(std::numbers::pi / 2);
-  const RopeTable table({quarter, quarter / 2}, 2, 1);
+  const RopeTable table({quarter, quarter / 2}, std::vector<std::int64_t>{2});
   Matrix<float> heads(1, 8);
   const float values[] = {1, 2, 3, 4, 5, 6, 7, 8};
   std::copy_n(values, 8, heads.data());
