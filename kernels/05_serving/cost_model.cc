@@ -5,6 +5,7 @@
 #include "05_serving/cost_model.h"
 
 #include <cmath>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -51,7 +52,8 @@ struct Product {
   std::int64_t matrices, N, K;
 };
 
-Cost cost_of(const std::vector<Product>& side_by_side, std::int64_t rows, WeightStorage storage) {
+Cost cost_of(std::initializer_list<Product> side_by_side, std::int64_t rows,
+             WeightStorage storage) {
   Cost cost{};
   for (const auto& [matrices, N, K] : side_by_side) {
     for (std::int64_t i = 0; i < matrices; ++i) {
@@ -66,7 +68,7 @@ Cost cost_of(const std::vector<Product>& side_by_side, std::int64_t rows, Weight
       cost.flops += rows * N * K;  // additions
     }
   }
-  cost.bytes += rows * side_by_side.front().K * 2;  // X
+  cost.bytes += rows * side_by_side.begin()->K * 2;  // X
   return cost;
 }
 

@@ -138,7 +138,13 @@ double saturated_rate(const SchedulerConfig& config, std::span<const ServeReques
                       ServeEngine& engine, const SchedulerCode& code) {
   std::vector<ServeRequest> at_once(requests.begin(), requests.end());
   for (ServeRequest& request : at_once) request.arrival = 0;
-  return serving_rates(request_times(serve(config, at_once, engine, code)), {}).requests_per_second;
+  const ServeRun run = serve(config, at_once, engine, code);
+  std::vector<double> done;
+  for (const ServedRequest& served : run.requests) done.push_back(served.times.token_times.back());
+  std::ranges::sort(done);
+  const std::size_t from = done.size() / 4, to = done.size() - 1 - from;
+  if (done[from] == done[to]) return static_cast<double>(done.size()) / done.back();
+  return static_cast<double>(to - from) / (done[to] - done[from]);
 }
 
 }  // namespace qlab

@@ -101,7 +101,9 @@ ServeRun serve(const SchedulerConfig& config, std::span<const ServeRequest> requ
 /// The times of all requests, as latency_metrics takes them.
 std::vector<RequestTimes> request_times(const ServeRun& run);
 
-/// Requests a second when all are there at once: what no rate of arrivals can exceed for long.
+/// Requests a second when all are there at once: what no rate of arrivals can exceed for long. The
+/// first and the last quarter to end are not counted, for there the batch fills, or runs out. (Of few
+/// that end at one time, all are.)
 double saturated_rate(const SchedulerConfig& config, std::span<const ServeRequest> requests,
                       ServeEngine& engine, const SchedulerCode& code = {});
 

@@ -30,7 +30,7 @@ ServingPlan big_serving_plan(bool quick) {
   ServingPlan plan{
       .configs = named({"fp16", "int8", "int4_g128", "int4_g128 unfused", "kv_int8", "kv_fp8",
                         "int4_g128 + kv_int8", "fp16 chunked"}),
-      .loads = {0.1, 0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.4, 1.7, 2, 2.5},
+      .loads = {0.1, 0.5, 0.7, 0.9, 1.1, 1.3, 1.6, 2},
       .rates = {},
       .trace = {},
       .requests = 400,
@@ -42,14 +42,14 @@ ServingPlan big_serving_plan(bool quick) {
                     .max_tokens_per_step = 4096},
       .memory_bytes = std::int64_t{24} << 30,
       .goals = {.ttft = 0.45, .tpot = 0.04, .e2e = std::numeric_limits<double>::infinity()}};
-  if (quick) plan.loads = {0.1, 0.5, 0.9, 1.2, 2};
+  if (quick) plan.loads = {0.1, 0.5, 0.9, 1.3};
   return plan;
 }
 
 ServingPlan tiny_serving_plan(bool quick) {
   ServingPlan plan{
       .configs = named({"fp16", "int8", "int4_g128", "kv_int8"}),
-      .loads = {0.3, 0.6, 0.9},
+      .loads = {0.5, 0.9},
       .rates = {},
       .trace = {},
       .requests = 24,
@@ -57,11 +57,11 @@ ServingPlan tiny_serving_plan(bool quick) {
       .output = {.median = 24, .spread = 0.5, .most = 96},
       .scheduler = {.block_tokens = 16,
                     .total_blocks = 1,
-                    .max_running = 16,
+                    .max_running = 6,
                     .max_tokens_per_step = 256},
-      .memory_bytes = std::int64_t{12} << 20,
+      .memory_bytes = std::int64_t{10} << 20,
       .goals = {.ttft = 0.2, .tpot = 0.02, .e2e = std::numeric_limits<double>::infinity()}};
-  if (quick) plan.loads = {0.6}, plan.requests = 12;
+  if (quick) plan.loads = {0.6}, plan.requests = 16;
   return plan;
 }
 
