@@ -118,6 +118,22 @@ inline LoadPoint simulated(std::uint64_t seed, double rate, double service, std:
   return point;
 }
 
+/// A configuration whose numbers are all small, so that plans often meet a limit exactly.
+inline ServedConfig random_config(Random& random) {
+  const auto eighths = [&](std::int64_t most) { return 0.125 * double(random.below(most)); };
+  ServedConfig config{"a server",          eighths(9),      1 + random.below(400),
+                      1 + random.below(3), 4 + eighths(64), {}};
+  for (int rate = 1; rate <= 6; ++rate) {
+    LoadPoint point{double(rate), {}};
+    for (std::int64_t i = 1 + random.below(20); i > 0; --i) {
+      const double ttft = eighths(8), tpot = eighths(4);
+      point.latencies.push_back(nine_tokens(rate * ttft, tpot));
+    }
+    config.points.push_back(std::move(point));
+  }
+  return config;
+}
+
 struct GoldenChoice {
   std::size_t goals;
   double rate;

@@ -251,6 +251,42 @@ TEST(CapacityPlan, MatchesTheGoldenPlan) {
   judge_choices("golden choices", choices);
 }
 
+TEST(CapacityPlan, DecidesAsTheGivenPlanDoes) {
+  const TestSeed seed;
+  Random random(seed);
+  std::vector<Time> counts;
+  std::vector<Answer> met, rates, choices;
+  for (int plan = 0; plan < 40; ++plan) {
+    const std::string of = " of plan " + std::to_string(plan);
+    const auto eighths = [&](std::int64_t most) { return 0.125 * double(1 + random.below(most)); };
+    const CapacityGoals goals{{eighths(24), eighths(4), eighths(64)},
+                              12.5 * double(random.below(9)),
+                              random.below(2) == 0 ? 0 : eighths(8)};
+    std::vector<ServedConfig> configs;
+    for (int i = 0; i < 4; ++i) configs.push_back(random_config(random));
+    const std::int64_t memory = 100 + random.below(900), block = 1 + random.below(16);
+    const std::int64_t longest = 1 + random.below(300);
+    const ServedConfig& first = configs[0];
+    for (const LoadPoint& point : first.points) {
+      ask_met(met, text_of(point.rate) + " requests/s" + of, goals, first, point,
+              qlab::meets_goals(goals, first, point));
+    }
+    rates.push_back({"the first configuration" + of, exercise::highest_rate(goals, first),
+                     qlab::highest_rate(goals, first)});
+    ask_blocks(counts, memory, first.weight_bytes, first.kv_bytes_per_token, block,
+               qlab::cache_blocks(memory, first.weight_bytes, first.kv_bytes_per_token, block));
+    choices.push_back(
+        {"1 request/s" + of,
+         number_of(exercise::choose_config(goals, 1, memory, longest, block, configs)),
+         number_of(qlab::choose_config(goals, 1, memory, longest, block, configs))});
+  }
+  const std::string name = "random plans, seed " + std::to_string(seed);
+  judge_times(name, counts, 0);
+  judge_met(name, met);
+  judge_rates(name, rates);
+  judge_choices(name, choices);
+}
+
 TEST(CapacityPlan, RefusesWhatIsNoPlan) { check_capacity_plan_refusals(); }
 
 TEST(CapacityPlan, TellsWhatAMeanAndAShortTestHide) {
