@@ -5,7 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
-#include <fstream>
+#include <functional>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -14,56 +14,56 @@
 
 #include "02_int8_calibration/refusals.h"
 #include "05_serving/capacity_plan.h"
+#include "05_serving/judge_times.h"
 #include "common/matrix.h"
 #include "common/random.h"
 #include "support/exercise.h"
 
 namespace qlab::test {
 
-/// One answer of the learner's code, a number from -1 to 125 in steps of 1/8.
+/// One answer of the learner's code.
 struct Answer {
   std::string what;
   double got, expected;
 };
 
-/// Each answer is judged as 1024·(its place + 1) + 8·(answer + 1), so that no wrong one looks like
-/// the right one of a neighbour. `words` says it. What is outside counts as 126.
-inline void judge_answers(const std::string& name, const std::vector<Answer>& answers,
+/// An answer is a number from -1 to 125 in steps of 1 / `steps`; what is outside counts as 126. Of
+/// n answers, number i is judged as n·u + i, where u counts its steps from -1: so no wrong one looks
+/// like the right one of a neighbour, nor like a multiple of its own. `words` says it.
+inline void judge_answers(const std::string& name, const std::vector<Answer>& answers, int steps,
                           const std::function<std::string(double)>& words) {
   const auto n = static_cast<std::int64_t>(answers.size());
   Matrix<float> got(1, n);
   Matrix<double> expected(1, n);
-  const auto code = [](std::int64_t i, double answer) {
+  const auto code = [&](std::int64_t i, double answer) {
     const double inside = answer >= -1 && answer <= 125 ? answer : 126;
-    return static_cast<double>(1024 * (i + 1)) + std::round(8 * (inside + 1));
+    return static_cast<double>(n) * std::round(steps * (inside + 1)) + static_cast<double>(i);
   };
   for (std::int64_t i = 0; i < n; ++i) {
     const Answer& answer = answers[static_cast<std::size_t>(i)];
     got(0, i) = static_cast<float>(code(i, answer.got));
     expected(0, i) = code(i, answer.expected);
   }
-  judge({.name = name,
-         .place = [&](auto, auto i) { return answers[static_cast<std::size_t>(i)].what; },
-         .value =
-             [&](double v) {
-               const double answer = std::fmod(v, 1024) / 8 - 1;
-               return answer > 125 ? std::string("neither") : words(answer);
-             }},
-        got.view(), expected.view(), exactly());
+  const auto place = [&](auto, auto i) { return answers[static_cast<std::size_t>(i)].what; };
+  const auto value = [&](double v) {
+    const double answer = std::floor(v / static_cast<double>(n)) / steps - 1;
+    return answer > 125 ? std::string("none of the possible answers") : words(answer);
+  };
+  judge({.name = name, .place = place, .value = value}, got.view(), expected.view(), exactly());
 }
 
 inline void judge_met(const std::string& name, const std::vector<Answer>& answers) {
-  judge_answers(name, answers, [](double met) { return met == 0 ? "not met" : "met"; });
+  judge_answers(name, answers, 1, [](double met) { return met == 0 ? "not met" : "met"; });
 }
 
 inline void judge_rates(const std::string& name, const std::vector<Answer>& answers) {
-  judge_answers(name, answers, [](double rate) {
+  judge_answers(name, answers, 2, [](double rate) {
     return rate == 0 ? std::string("0, no rate") : text_of(rate) + " requests/s";
   });
 }
 
 inline void judge_choices(const std::string& name, const std::vector<Answer>& answers) {
-  judge_answers(name, answers, [](double index) {
+  judge_answers(name, answers, 1, [](double index) {
     return index == -1 ? std::string("none") : "configuration " + text_of(index);
   });
 }
@@ -118,88 +118,19 @@ inline LoadPoint simulated(std::uint64_t seed, double rate, double service, std:
   return point;
 }
 
-/// A configuration whose numbers are all small, so that plans often meet a limit exactly.
-inline ServedConfig random_config(Random& random) {
-  const auto eighths = [&](std::int64_t most) { return 0.125 * double(random.below(most)); };
-  ServedConfig config{"a server",          eighths(9),      1 + random.below(400),
-                      1 + random.below(3), 4 + eighths(64), {}};
-  for (int rate = 1; rate <= 6; ++rate) {
-    LoadPoint point{double(rate), {}};
-    for (std::int64_t i = 1 + random.below(20); i > 0; --i) {
-      const double ttft = eighths(8), tpot = eighths(4);
-      point.latencies.push_back(nine_tokens(rate * ttft, tpot));
-    }
-    config.points.push_back(std::move(point));
-  }
-  return config;
+inline void ask_met(std::vector<Answer>& answers, const std::string& what,
+                    const CapacityGoals& goals, const ServedConfig& config, const LoadPoint& point,
+                    bool met) {
+  answers.push_back({what, double(exercise::meets_goals(goals, config, point)), double(met)});
 }
 
-struct GoldenChoice {
-  std::size_t goals;
-  double rate;
-  std::int64_t memory, longest, block;
-  double chosen;
-};
-
-/// What gen_capacity_plan.py wrote; `passes` and `highest` are of each goal, then of each config.
-struct GoldenPlan {
-  std::vector<ServedConfig> configs;
-  std::vector<CapacityGoals> goals;
-  std::vector<std::vector<std::string>> passes;
-  std::vector<std::vector<double>> highest;
-  std::vector<GoldenChoice> choices;
-};
-
-inline GoldenPlan read_golden_plan() {
-  std::ifstream file(QLAB_SOURCE_DIR "/tests/05_serving/golden/capacity_plan.txt");
-  EXPECT_TRUE(file) << "tests/05_serving/golden/capacity_plan.txt cannot be read";
-  GoldenPlan golden;
-  for (std::string line, kind; std::getline(file, line);) {
-    std::istringstream cells(line);
-    cells >> kind;
-    const auto number = [&] {
-      double value = std::nan("");
-      cells >> value;
-      return value;
-    };
-    const auto seconds = [&] { return number() / 1e3; };
-    if (kind == "config") {
-      ServedConfig c{};
-      cells >> c.name >> c.recall >> c.weight_bytes >> c.kv_bytes_per_token >> c.saturated_rate;
-      golden.configs.push_back(std::move(c));
-      number();
-    }
-    if (kind == "point") {
-      LoadPoint point{number(), {}};
-      point.latencies.resize(static_cast<std::size_t>(number()));
-      for (auto& [ttft, e2e, tpot] : point.latencies) {
-        ttft = seconds(), tpot = seconds(), e2e = seconds();
-      }
-      golden.configs.back().points.push_back(std::move(point));
-    }
-    if (kind == "goals") {
-      CapacityGoals goals;
-      goals.latency.ttft = seconds(), goals.latency.tpot = seconds(), goals.latency.e2e = seconds();
-      goals.percentile = number(), goals.least_recall = number();
-      golden.goals.push_back(goals);
-      golden.passes.emplace_back(golden.configs.size());
-      for (std::string& passes : golden.passes.back()) cells >> passes;
-      golden.highest.emplace_back();
-      while (golden.highest.back().size() < golden.configs.size()) {
-        golden.highest.back().push_back(number());
-      }
-    }
-    if (kind == "choice") {
-      GoldenChoice c{};
-      cells >> c.goals >> c.rate >> c.memory >> c.longest >> c.block >> c.chosen;
-      golden.choices.push_back(c);
-    }
-    EXPECT_TRUE(cells || kind == "#") << line;
-  }
-  EXPECT_EQ(golden.configs.size(), 5U);
-  EXPECT_EQ(golden.goals.size(), 6U);
-  EXPECT_EQ(golden.choices.size(), 144U);
-  return golden;
+inline void ask_blocks(std::vector<Time>& counts, std::int64_t memory, std::int64_t weights,
+                       std::int64_t kv, std::int64_t block, std::int64_t expected) {
+  std::ostringstream what;
+  what << "blocks of " << block << " tokens of " << kv << " bytes, memory " << memory
+       << ", weights " << weights;
+  const std::int64_t got = exercise::cache_blocks(memory, weights, kv, block);
+  counts.push_back({what.str(), static_cast<double>(got), static_cast<double>(expected)});
 }
 
 }  // namespace qlab::test

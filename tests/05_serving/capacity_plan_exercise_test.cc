@@ -10,40 +10,27 @@
 #include <vector>
 
 #include "05_serving/capacity_plan_checks.h"
+#include "05_serving/capacity_plan_golden.h"
+#include "05_serving/capacity_plan_random.h"
 #include "05_serving/capacity_plan_refusals.h"
-#include "05_serving/judge_times.h"
 #include "common/statistics.h"
 #include "support/seed.h"
 
 namespace qlab::test {
 namespace {
 
-void ask_met(std::vector<Answer>& answers, const std::string& what, const CapacityGoals& goals,
-             const ServedConfig& config, const LoadPoint& point, bool met) {
-  answers.push_back({what, double(exercise::meets_goals(goals, config, point)), double(met)});
-}
-
-void ask_blocks(std::vector<Time>& counts, std::int64_t memory, std::int64_t weights,
-                std::int64_t kv, std::int64_t block, std::int64_t expected) {
-  std::ostringstream what;
-  what << "blocks of " << block << " tokens of " << kv << " bytes, memory " << memory
-       << ", weights " << weights;
-  const std::int64_t got = exercise::cache_blocks(memory, weights, kv, block);
-  counts.push_back({what.str(), static_cast<double>(got), static_cast<double>(expected)});
-}
-
 TEST(CapacityPlan, FillsWhatTheWeightsLeave) {
   std::vector<Time> counts;
-  ask_blocks(counts, 1000, 600, 10, 4, 10);
-  ask_blocks(counts, 1039, 600, 10, 4, 10);
-  ask_blocks(counts, 1040, 600, 10, 4, 11);
-  ask_blocks(counts, 639, 600, 10, 4, 0);
-  ask_blocks(counts, 640, 600, 10, 4, 1);
   // Llama 3 8B on 24 GiB, blocks of 16 tokens: weights of 16 and of 4 bits, a cache of 16 and 8.
   const std::int64_t memory = std::int64_t{24} << 30;
+  ask_blocks(counts, 1000, 600, 10, 4, 10);
   ask_blocks(counts, memory, 16'060'000'000, 131'072, 16, 4629);
+  ask_blocks(counts, 1039, 600, 10, 4, 10);
   ask_blocks(counts, memory, 5'640'000'000, 131'072, 16, 9598);
+  ask_blocks(counts, 1040, 600, 10, 4, 11);
   ask_blocks(counts, memory, 5'640'000'000, 66'560, 16, 18'901);
+  ask_blocks(counts, 639, 600, 10, 4, 0);
+  ask_blocks(counts, 640, 600, 10, 4, 1);
   judge_times("blocks by hand", counts, 0);
 }
 
@@ -251,41 +238,7 @@ TEST(CapacityPlan, MatchesTheGoldenPlan) {
   judge_choices("golden choices", choices);
 }
 
-TEST(CapacityPlan, DecidesAsTheGivenPlanDoes) {
-  const TestSeed seed;
-  Random random(seed);
-  std::vector<Time> counts;
-  std::vector<Answer> met, rates, choices;
-  for (int plan = 0; plan < 40; ++plan) {
-    const std::string of = " of plan " + std::to_string(plan);
-    const auto eighths = [&](std::int64_t most) { return 0.125 * double(1 + random.below(most)); };
-    const CapacityGoals goals{{eighths(24), eighths(4), eighths(64)},
-                              12.5 * double(random.below(9)),
-                              random.below(2) == 0 ? 0 : eighths(8)};
-    std::vector<ServedConfig> configs;
-    for (int i = 0; i < 4; ++i) configs.push_back(random_config(random));
-    const std::int64_t memory = 100 + random.below(900), block = 1 + random.below(16);
-    const std::int64_t longest = 1 + random.below(300);
-    const ServedConfig& first = configs[0];
-    for (const LoadPoint& point : first.points) {
-      ask_met(met, text_of(point.rate) + " requests/s" + of, goals, first, point,
-              qlab::meets_goals(goals, first, point));
-    }
-    rates.push_back({"the first configuration" + of, exercise::highest_rate(goals, first),
-                     qlab::highest_rate(goals, first)});
-    ask_blocks(counts, memory, first.weight_bytes, first.kv_bytes_per_token, block,
-               qlab::cache_blocks(memory, first.weight_bytes, first.kv_bytes_per_token, block));
-    choices.push_back(
-        {"1 request/s" + of,
-         number_of(exercise::choose_config(goals, 1, memory, longest, block, configs)),
-         number_of(qlab::choose_config(goals, 1, memory, longest, block, configs))});
-  }
-  const std::string name = "random plans, seed " + std::to_string(seed);
-  judge_times(name, counts, 0);
-  judge_met(name, met);
-  judge_rates(name, rates);
-  judge_choices(name, choices);
-}
+TEST(CapacityPlan, DecidesAsTheGivenPlanDoes) { check_random_plans(TestSeed()); }
 
 TEST(CapacityPlan, RefusesWhatIsNoPlan) { check_capacity_plan_refusals(); }
 
