@@ -28,8 +28,8 @@ struct Answer {
 };
 
 /// An answer is a number from -1 to 125 in steps of 1 / `steps`; what is outside counts as 126. Of
-/// n answers, number i is judged as n·u + i, where u counts its steps from -1: so no wrong one looks
-/// like the right one of a neighbour, nor like a multiple of its own. `words` says it.
+/// n answers, number i is judged as n·u + i, where u counts its steps from -1: so no wrong one
+/// looks like the right one of a neighbour, nor like a multiple of its own. `words` says it.
 inline void judge_answers(const std::string& name, const std::vector<Answer>& answers, int steps,
                           const std::function<std::string(double)>& words) {
   const auto n = static_cast<std::int64_t>(answers.size());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Tests of the exercise capacity_plan: every answer is a count, a yes or no, a rate that was tested
-/// or the number of a configuration, so all of them are exact.
+/// Tests of the exercise capacity_plan: every answer is a count, a yes or no, a tested rate or the
+/// number of a configuration, so all of them are exact.
 #include <cstdint>
 #include <iomanip>
 #include <numeric>
