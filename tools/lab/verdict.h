@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "05_serving/tradeoff.h"
 #include "common/statistics.h"
 #include "lab/plan.h"
 
@@ -28,8 +29,6 @@ struct NotMeasured {
 /// All that one run measured. The names are those in the plan, such as "kl(kv_int8)".
 using Measurements = std::map<std::string, std::variant<Measurement, NotMeasured>>;
 
-enum class Outcome { kHeld, kDidNotHold, kNotMeasured };
-
 struct Verdict {
   Outcome outcome;
   std::string reason;  ///< of kNotMeasured
@@ -38,9 +37,7 @@ struct Verdict {
 /// "held", "did not hold here", "not measured here".
 std::string outcome_name(Outcome outcome);
 
-/// The border moves by the margin towards the claimed side, the interval grows by the noise. Held when
-/// the interval then lies wholly on the claimed side, did not hold when wholly on the other; else the
-/// answer is inside the noise.
+/// What judge_interval() of 05_serving/tradeoff.h says, and why nothing could be said.
 Verdict judge(const Predicate& predicate, const Measurement& measurement);
 
 /// The same, for a claim among all measurements. A measure that nothing was measured for by any name
