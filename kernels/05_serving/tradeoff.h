@@ -39,8 +39,9 @@ struct AttentionSides {
   std::int64_t tokens;      ///< attended to; ≥ 1
 };
 
-/// Is there a kernel that reads the format as it is stored? If not, the operand is unpacked to FP16
-/// in memory, and the FP16 kernel goes on from there.
+/// Is there a kernel that reads the format as it is stored? If not, servers unpack the operand to
+/// FP16 in memory, and the FP16 kernel goes on from there. The lab's portable paths unpack code by
+/// code instead: no second pass, and many instructions. They are predicted as kUnpackFirst too.
 enum class KernelPath { kMadeForIt, kUnpackFirst };
 
 /// The side that a claim's measurement must fall on: "< 0.9" has no lower border, "> 1" no upper one.

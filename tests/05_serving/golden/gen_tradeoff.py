@@ -15,7 +15,8 @@ BYTES, FMA = (F(RUN['roofline'][key]) for key in ('read_bytes_per_second', 'fma_
 # The FP16 kernel converts and multiplies in FP32, whose peak was timed with 256-bit instructions: 8
 # multiply-adds each. The INT8 peak is counted, not timed: a 512-bit VNNI instruction does 64.
 INT8 = 8 * FMA
-# Bits, group and arithmetic of the linear layers' formats. Bits of a scale a row are too few to count.
+# Bits, group and arithmetic of the linear layers' formats. Not counted, being 1.5 % of the bytes or less:
+# a scale a row, zero points, and the four columns of int8_llm that are FP16.
 LINEAR = {'fp16': (16, 0, 'fp16'), 'int8': (8, 0, 'int8'), 'int8_llm': (8, 0, 'int8'),
           'int4_g128': (4, 128, 'fp16'), 'int4_w4a8': (4, 128, 'int8')}
 # Bytes of K and V of a token: 32 heads of 128, with a scale of 2 bytes, or 2 and 2 bytes for 32 channels.
@@ -32,6 +33,7 @@ def product_sides(m):
             return int(m), int(found[1] or found[2]), int(found[3])
 
 
+# A portable path has no kernel to predict: it is taken for one that unpacks first.
 def operation(name, m):
     """The words that describe it to the test; its bytes stored, in FP16 and beside; FLOPs; its peak."""
     name, plain = name.removesuffix(' on scalar'), name.endswith(' on scalar')
