@@ -94,8 +94,10 @@ function(lab_program name)
   target_compile_definitions(lab_tools PUBLIC QLAB_VERSION="${PROJECT_VERSION}"
     QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}" QLAB_BUILD_DIR="${CMAKE_BINARY_DIR}"
     QLAB_CTEST="${CMAKE_CTEST_COMMAND}")
-  add_executable(${name} tools/${name}/main.cc)
-  target_link_libraries(${name} PRIVATE lab_options lab_tools)
+  add_library(${name}_main OBJECT tools/${name}/main.cc)  # lab_mine() links it a second time
+  target_link_libraries(${name}_main PRIVATE lab_options lab_tools)
+  add_executable(${name})
+  target_link_libraries(${name} PRIVATE ${name}_main lab_options lab_tools)
   set_property(GLOBAL APPEND PROPERTY LAB_PROGRAMS ${name})
 endfunction()
 

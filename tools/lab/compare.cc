@@ -82,7 +82,8 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
   // The progress line counts seconds of the speed section as so many tokens of the quality section.
   const double quality_tokens = quality_work(evaluation, chosen);
   const double tokens_per_second = quality_tokens / (options.quick ? 10 : 60);
-  const SpeedPlan timed = speed_plan(options.quick, options.only);
+  SpeedPlan timed = speed_plan(options.quick, options.only);
+  timed.mine = options.mine;
   Progress progress(terminal, quality_tokens + tokens_per_second * timed.seconds);
   Quality quality = measure_quality(checkpoint, evaluation, chosen, options.seed, fastest, progress,
                                     measurements);
@@ -105,7 +106,8 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
                         .quick = options.quick,
                         .seed = options.seed,
                         .budget_gib = options.budget_gib,
-                        .only = options.only},
+                        .only = options.only,
+                        .mine = options.mine_use},
       .plan = plan,
       .quality = std::move(quality),
       .speed = std::move(speed),

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/isa.h"
+#include "lab/mine.h"
 #include "lab/terminal.h"
 
 namespace qlab {
@@ -23,6 +24,8 @@ struct CompareOptions {
   std::optional<std::filesystem::path> json;  ///< where to write the results
   std::string only;                           ///< a family of configurations; empty: all
   std::filesystem::path calibration;          ///< thresholds of a file; empty: none
+  Mine mine;                                  ///< the learner's functions, beside ours
+  MineUse mine_use;                           ///< and what is said of them
   bool strict = false;                        ///< a claim that did not hold ends with 4
 };
 

@@ -29,6 +29,10 @@ void catch_interrupts() {
   for (const int signal : {SIGWINCH, SIGCONT}) handle(signal, on_terminal_change);
 }
 
+void leave_interrupts() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT}) handle(signal, SIG_DFL);
+}
+
 bool interrupted() { return interrupt_flag != 0; }
 
 bool take_terminal_change() {

@@ -8,6 +8,8 @@ namespace qlab {
 /// From here on SIGINT, SIGTERM and SIGHUP only set the flag. A second SIGINT changes nothing: what
 /// runs is asked to stop at once by the first.
 void catch_interrupts();
+/// Signals end the program again, as they did before.
+void leave_interrupts();
 bool interrupted();
 
 /// Whether the window changed its size, or the program was stopped and continued, since last asked.

@@ -43,7 +43,7 @@ Json to_json(const QualityRow& row) {
 Json to_json(const SpeedRow& row) {
   return {{"operation", row.operation},
           {"config", row.name},
-          {"path", isa_name(row.path)},
+          {"path", row.path_name()},
           {"seconds", to_json(row.seconds)},
           {"time_of_fp16", to_json(row.to_fp16)},
           {"noise", row.noise},
@@ -79,18 +79,21 @@ Json to_json(const Circumstances& c) {
           {"model", c.model},       {"parameters", c.parameters},
           {"inputs", c.inputs},     {"quick", c.quick},
           {"seed", c.seed},         {"budget_gib", c.budget_gib},
-          {"only", c.only}};
+          {"only", c.only},         {"mine", c.mine.used}};
 }
 
 Json to_json(const TableRow& row) {
   Json speed = Json::array();
   for (const SpeedRow* timed : row.speed) speed.push_back(to_json(*timed));
+  Json yours = Json::array();
+  for (const SpeedRow* timed : row.yours) yours.push_back(to_json(*timed));
   return {{"config", row.written->config},
           {"description", row.written->description},
           {"expected_benefit", row.written->benefit},
           {"main_risk", row.written->risk},
           {"quality", to_json(*row.quality)},
           {"speed", speed},
+          {"speed_of_yours", yours},
           {"memory", to_json(*row.memory)}};
 }
 

@@ -16,6 +16,8 @@
 #include "lab/compare.h"
 #include "lab/configurations.h"
 #include "lab/gate.h"
+#include "lab/interrupt.h"
+#include "lab/mine_run.h"
 #include "lab/plot_command.h"
 #include "lab/selftest.h"
 #include "lab/terminal.h"
@@ -69,6 +71,8 @@ void add_compare(CLI::App& app, CompareOptions& options, std::string& isa, Look&
       .add_option("--calibration", options.calibration,
                   "Also INT8 with the scales in this file (./lab calibrate)")
       ->type_name("FILE");
+  command.add_flag("--mine", options.mine_use.asked,
+                   "Also your finished exercises: their code beside ours, and said where it is");
   command.add_option("--seed", options.seed, "Seed of documents, orders and bootstraps");
   command.add_option("--budget", options.budget_gib, "GiB that model and KV cache must share")
       ->check(above_zero);
@@ -148,6 +152,20 @@ void add_selftest(CLI::App& app, SelftestOptions& options, GateFlags& gate, Look
   command.footer("Example: ./lab selftest --gate half_formats");
 }
 
+/// `lab` starts lab_mine, which has the learner's code in it, with its own words; where nothing is
+/// finished it measures by itself.
+int compare_mine(CompareOptions& options, const Look& look, const std::vector<std::string>& words) {
+  const Learner learner = learner_here(look.color, look.ascii, /*json=*/false);
+  options.mine = linked_mine();
+  if (!options.mine.any()) {
+    catch_interrupts();
+    if (const auto code = run_with_mine(learner, words)) return *code;
+    leave_interrupts();
+  }
+  options.mine_use = mine_use(learner, options.mine);
+  return run_compare(options, learner.terminal);
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Four ways to lower precision in LLM inference: build them, measure them", "./lab");
   app.set_version_flag("--version", "lab " QLAB_VERSION);
@@ -193,6 +211,7 @@ int run(int argc, char** argv) {
     return run_plot(plot, terminal);
   }
   compare.isa = usable_isa(isa);
+  if (compare.mine_use.asked) return compare_mine(compare, look, {argv + 1, argv + argc});
   return run_compare(compare, terminal);
 }
 

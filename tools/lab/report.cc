@@ -47,6 +47,7 @@ class Report : ReportText {
                     "this run · seed {}{}",
                     r_.speed.read_bytes_per_second * 1e-9, r_.speed.fma_flops_per_second * 1e-9,
                     c.seed, c.quick ? " · quick" : ""));
+    for (const std::string& about : mine_lines(c.mine)) note(about);
   }
 
   void speed() {
@@ -65,7 +66,7 @@ class Report : ReportText {
         line(styled(Style::kDim, fmt::format("  {:<20}{:<12}{:>9}  {:<21}{:>8}{:>8}", "config",
                                              "path", "ms", "of FP16's time", "of read", "of FMA")));
       }
-      line(fmt::format("  {:<20}{:<12}{:>9.3f}  {:<21}{:>8}{:>8}", row.name, isa_name(row.path),
+      line(fmt::format("  {:<20}{:<12}{:>9.3f}  {:<21}{:>8}{:>8}", row.name, row.path_name(),
                        row.seconds.value * 1e3,
                        row.name == "fp16" ? "1" : with_interval(row.to_fp16),
                        fmt::format("{:.0f} %", 100 * row.read_bandwidth_share),
@@ -76,6 +77,7 @@ class Report : ReportText {
             "measured in a disturbed moment");
       }
     }
+    for (const std::string& sentence : r_.speed.about_mine) note(sentence);
     batches();
     crossovers();
   }
@@ -163,14 +165,15 @@ class Report : ReportText {
       const double bytes =
           cache ? ratio(row.memory->kv_bytes_per_token, rows[0].memory->kv_bytes_per_token)
                 : ratio(row.memory->linear_bytes, rows[0].memory->linear_bytes);
-      line(fmt::format("  {:<22}{:>9}{:>8}{:>8}{:>9}{:>7}  {}", row.written->config,
-                       baseline ? fmt::format("{:.4f}", row.quality->bits_per_byte.value)
-                                : fmt::format("{:+.4f}", row.quality->delta.value),
-                       fmt::format("{:.1f} %", 100 * row.quality->recall.value),
-                       baseline ? "1" : fmt::format("{:.2f}", row.speed.front()->to_fp16.value),
-                       baseline ? "1" : (cache ? "-" : fmt::format("{:.2f}", time_at(row, 256))),
-                       baseline ? "1" : fmt::format("{:.3f}", bytes),
-                       isa_name(row.speed.front()->path)));
+      line(fmt::format(
+          "  {:<22}{:>9}{:>8}{:>8}{:>9}{:>7}  {}", row.written->config,
+          baseline ? fmt::format("{:.4f}", row.quality->bits_per_byte.value)
+                   : fmt::format("{:+.4f}", row.quality->delta.value),
+          fmt::format("{:.1f} %", 100 * row.quality->recall.value),
+          baseline ? "1" : fmt::format("{:.2f}", row.speed.front()->to_fp16.value),
+          baseline ? "1" : (cache ? "-" : fmt::format("{:.2f}", time_at(row.speed, 256))),
+          baseline ? "1" : fmt::format("{:.3f}", bytes), row.speed.front()->path_name()));
+      if (!row.yours.empty()) with_your_kernel(row.yours);
     }
   }
 
@@ -178,9 +181,17 @@ class Report : ReportText {
     return static_cast<double>(a) / static_cast<double>(b);
   }
 
+  /// The times of the row above with the learner's kernel in place of ours.
+  void with_your_kernel(const std::vector<const SpeedRow*>& yours) {
+    const double large = time_at(yours, 256);
+    line(fmt::format("  {:<22}{:>9}{:>8}{:>8.2f}{:>9}{:>7}  {}", "  with your kernel", "", "",
+                     yours.front()->to_fp16.value,
+                     std::isnan(large) ? "-" : fmt::format("{:.2f}", large), "", "yours"));
+  }
+
   /// Time of FP16's at M tokens, in the first layer that was timed.
-  static double time_at(const TableRow& row, std::int64_t M) {
-    for (const SpeedRow* timed : row.speed) {
+  static double time_at(const std::vector<const SpeedRow*>& speed, std::int64_t M) {
+    for (const SpeedRow* timed : speed) {
       if (timed->operation.ends_with(fmt::format("M = {}", M))) return timed->to_fp16.value;
     }
     return std::numeric_limits<double>::quiet_NaN();

@@ -39,15 +39,20 @@ std::vector<TableRow> Results::table() const {
   std::vector<TableRow> rows;
   for (const PlanRow& written : plan.rows) {
     const Configuration& configuration = configuration_of(written);
-    TableRow row{
-        &written, row_of(quality.rows, configuration.name), row_of(memory, configuration.name), {}};
+    TableRow row{.written = &written,
+                 .quality = row_of(quality.rows, configuration.name),
+                 .memory = row_of(memory, configuration.name),
+                 .speed = {},
+                 .yours = {}};
     if (row.quality == nullptr) continue;
     for (const SpeedRow& timed : speed.rows) {
       const bool attention = timed.operation.starts_with("decode attention");
       // Where only caches were timed, FP16 stands for its own.
       const bool about_cache =
           configuration.recipe.kv != KvFormat::kFp16 || circumstances.only == "kv";
-      if (timed.name == configuration.name && attention == about_cache) row.speed.push_back(&timed);
+      if (attention != about_cache) continue;
+      if (timed.name == configuration.name) row.speed.push_back(&timed);
+      if (timed.name == configuration.name + " (yours)") row.yours.push_back(&timed);
     }
     rows.push_back(row);
   }

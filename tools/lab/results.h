@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lab/memory.h"
+#include "lab/mine.h"
 #include "lab/plan.h"
 #include "lab/quality.h"
 #include "lab/serving.h"
@@ -29,7 +30,8 @@ struct Circumstances {
   bool quick;
   std::uint64_t seed;
   double budget_gib;
-  std::string only;  ///< the family that the run was limited to, or nothing
+  std::string only;   ///< the family that the run was limited to, or nothing
+  MineUse mine = {};  ///< which of the learner's code took part
 };
 
 /// One row of the written table with its numbers.
@@ -38,6 +40,7 @@ struct TableRow {
   const QualityRow* quality;
   const MemoryRow* memory;
   std::vector<const SpeedRow*> speed;  ///< its linear layers, or decode attention for the KV row
+  std::vector<const SpeedRow*> yours;  ///< the same with the learner's kernel, where it was timed
 };
 
 struct JudgedClaim {

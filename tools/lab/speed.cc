@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "lab/memory.h"
+#include "lab/timed_mine.h"
 #include "lab/timed_problems.h"
 #include "support/roofline.h"
 
@@ -35,16 +36,29 @@ class Collector {
  public:
   Collector(Speed& speed, std::uint64_t seed) : speed_(speed), seed_(seed) {}
 
+  /// Times ours, and beside them what is right and fast enough of the learner's.
+  void time(const std::string& operation, std::vector<Candidate> candidates,
+            const std::vector<Candidate>& mine, const Pace& pace) {
+    for (const Candidate& candidate : mine) {
+      if (admit_mine(candidate, operation, speed_.about_mine)) candidates.push_back(candidate);
+    }
+    Times times = interleaved(candidates, pace, seed_, flush_caches);
+    drop_troubled(candidates, times, operation, speed_.about_mine);
+    add(operation, candidates, times);
+  }
+
+ private:
   /// Adds a row for every candidate but the second FP16, whose distance from the first is the noise.
   void add(const std::string& operation, const std::vector<Candidate>& candidates,
            const Times& times) {
-    const Interval again = time_ratio(times[1], times[0], seed_);
+    const Interval again = time_ratio(times[1], times[0], seed_);  // ours come first
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       if (i == 1) continue;
       const Candidate& candidate = candidates[i];
       const Interval seconds = median_interval(times[i], seed_);
       speed_.rows.push_back({.operation = operation,
                              .name = candidate.name,
+                             .yours = candidate.yours(),
                              .path = candidate.path,
                              .cost = candidate.cost,
                              .seconds = seconds,
@@ -64,7 +78,6 @@ class Collector {
     }
   }
 
- private:
   Speed& speed_;
   std::uint64_t seed_;
 };
@@ -92,6 +105,7 @@ std::int64_t timed_columns(LinearProblem& problem, std::int64_t M, std::int64_t 
 
 /// Those of a family, with FP16; all without one. Names begin with the family's.
 std::vector<Candidate> only(std::string_view family, std::vector<Candidate> candidates) {
+  if (family.empty()) return candidates;
   std::erase_if(candidates, [&](const Candidate& c) {
     return !c.name.starts_with("fp16") && !c.name.starts_with(family);
   });
@@ -101,9 +115,9 @@ std::vector<Candidate> only(std::string_view family, std::vector<Candidate> cand
 void time_attention(const SpeedPlan& plan, std::uint64_t seed, const Machine& machine,
                     Collector& collector) {
   AttentionProblem attention(plan.n_heads, plan.n_kv_heads, plan.head_dim, plan.context, seed);
-  const auto candidates = attention.candidates(1, plan.context, /*fallback=*/true, machine);
-  collector.add(fmt::format("decode attention, {} heads, {} tokens", plan.n_heads, plan.context),
-                candidates, interleaved(candidates, plan.pace, seed, flush_caches));
+  collector.time(fmt::format("decode attention, {} heads, {} tokens", plan.n_heads, plan.context),
+                 attention.candidates(1, plan.context, /*fallback=*/true, machine),
+                 attention.candidates_of(plan.mine, plan.context), plan.pace);
 }
 
 void time_batches(const SpeedPlan& plan, std::uint64_t seed, const Machine& machine,
@@ -116,10 +130,10 @@ void time_batches(const SpeedPlan& plan, std::uint64_t seed, const Machine& mach
   AttentionProblem attention(plan.n_heads, plan.batch_kv_heads, plan.head_dim, tokens, seed);
   for (const auto& [sequences, context] : plan.batches) {
     progress.show(done, fmt::format("speed of attention, batch {}, {} tokens", sequences, context));
-    const auto candidates = attention.candidates(sequences, context, /*fallback=*/false, machine);
-    collector.add(fmt::format("batched attention, {} on {} heads, {} tokens, batch {}",
-                              plan.n_heads, plan.batch_kv_heads, context, sequences),
-                  candidates, interleaved(candidates, plan.pace, seed, flush_caches));
+    collector.time(fmt::format("batched attention, {} on {} heads, {} tokens, batch {}",
+                               plan.n_heads, plan.batch_kv_heads, context, sequences),
+                   attention.candidates(sequences, context, /*fallback=*/false, machine), {},
+                   plan.pace);
     done += share;
   }
 }
@@ -162,7 +176,8 @@ std::vector<Crossover> crossovers(const Speed& speed, const SpeedPlan::Layer& la
   for (const SpeedRow& row : speed.rows) {
     const bool first = row.operation.starts_with(layer.name) &&
                        row.operation.ends_with(fmt::format(", M = {}", layer.tokens[0]));
-    if (!first || row.name == "fp16" || row.name.ends_with("scalar")) continue;
+    const bool format = row.name != "fp16" && !row.name.ends_with("scalar") && !row.yours;
+    if (!first || !format) continue;
     const auto with = [&](auto ratio) { return first_without_gain(speed, layer, row.name, ratio); };
     all.push_back({row.name,
                    {with([](const SpeedRow& r) { return r.to_fp16.value; }),
@@ -224,11 +239,10 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
       const std::int64_t columns = timed_columns(problem, M, N, machine);
       Pace pace = plan.pace;
       pace.cold = pace.cold && M <= kColdUpTo;
-      const auto candidates =
-          only(plan.only, problem.candidates(M, columns, /*fallback=*/M == 1, machine));
       const std::string part = columns < N ? fmt::format("{} of ", columns) : "";
-      collector.add(fmt::format("{} {}{}×{}, M = {}", name, part, N, K, M), candidates,
-                    interleaved(candidates, pace, seed, flush_caches));
+      collector.time(fmt::format("{} {}{}×{}, M = {}", name, part, N, K, M),
+                     only(plan.only, problem.candidates(M, columns, /*fallback=*/M == 1, machine)),
+                     only(plan.only, problem.candidates_of(plan.mine, M, columns, machine)), pace);
       done += share;
     }
   }

@@ -14,6 +14,7 @@
 #include "common/isa.h"
 #include "common/statistics.h"
 #include "lab/interleaved.h"
+#include "lab/mine.h"
 #include "lab/terminal.h"
 #include "lab/verdict.h"
 
@@ -23,6 +24,7 @@ struct SpeedRow {
   std::string operation;  ///< "attention projection 4096×4096, M = 1", "decode attention, …",
                           ///< "batched attention, …"
   std::string name;       ///< of the configuration, with " on scalar" for a forced fallback
+  bool yours = false;     ///< the learner's kernel, whose path is none of ours
   Isa path;
   Cost cost;
   Interval seconds;
@@ -33,6 +35,9 @@ struct SpeedRow {
   double read_bandwidth_share;       ///< bytes a second / read bandwidth of this run
   double fma_peak_share;             ///< operations a second / FMA peak of this run
   std::int64_t rounds;
+
+  /// "yours", or the name of the level.
+  std::string_view path_name() const { return yours ? "yours" : isa_name(path); }
 };
 
 /// From how many tokens on a format gains nothing over FP16 any more, in the first layer: the smallest M
@@ -49,6 +54,7 @@ struct Speed {
   double read_bytes_per_second, fma_flops_per_second;  ///< measured in this run
   std::vector<SpeedRow> rows;
   std::vector<Crossover> crossovers;
+  std::vector<std::string> about_mine = {};  ///< why a learner's kernel has no row: sentences
 };
 
 /// What is timed.
@@ -69,6 +75,7 @@ struct SpeedPlan {
   std::string only;                 ///< a family: only its formats beside FP16; empty: all
   Pace pace;       ///< cold only up to M = 16: more rows read weights that the cache may well hold
   double seconds;  ///< that all of it takes, about: its share of the progress line
+  Mine mine = {};  ///< timed beside ours, each at the shapes that it takes
 };
 
 /// A projection of a 7B model at M = 1, 2, 4, 8, 16, 64 and 256, its MLP at 1, 16 and 256, and its

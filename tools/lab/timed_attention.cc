@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "04_kv_cache/attention_decode.h"
+#include "lab/timed_mine.h"
 #include "lab/timed_parts.h"
 #include "lab/timed_problems.h"
 
@@ -25,6 +26,8 @@ constexpr NamedFormat kTimedFormats[] = {
     {"fp16", KvFormat::kFp16},    {"kv_int8", KvFormat::kInt8},   {"kv_fp8", KvFormat::kFp8E4m3},
     {"kv_int4", KvFormat::kInt4}, {"kv_kivi2", KvFormat::kKivi2},
 };
+constexpr std::size_t kInt8Cache = 1;
+static_assert(kTimedFormats[kInt8Cache].format == KvFormat::kInt8);
 
 }  // namespace
 
@@ -96,6 +99,26 @@ std::vector<Candidate> AttentionProblem::candidates(std::int64_t batch, std::int
   }
   if (fallback) all.push_back(candidate("kv_int8 on scalar", 1, {machine.threads, Isa::kScalar}));
   return all;
+}
+
+std::vector<Candidate> AttentionProblem::candidates_of(const Mine& mine, std::int64_t context) {
+  if (mine.attention_decode == nullptr) return {};
+  Operands& o = *operands_;
+  KvView view = o.caches[kInt8Cache].layer(0);
+  view.length = view.capacity = context;
+  const auto run = [&o, view, call = mine.attention_decode] {
+    call(o.q.view().rows_from(0, 1), view, o.out.view().rows_from(0, 1));
+  };
+  const auto check = [&o, view, run] {
+    poison_outputs(o.out);
+    run();
+    Matrix<double> value(1, view.head_dim), allowed(1, view.head_dim);
+    attention_decode_ref(o.q.view().rows_from(0, 1), view, value.view(), allowed.view());
+    check_outputs("attention_decode", o.out, value, allowed);
+  };
+  const Cost cost =
+      attention_decode_cost(view.k.format, 1, o.n_heads, view.n_kv_heads, view.head_dim, context);
+  return {candidate_of_mine("kv_int8", "attention_decode", cost, run, check)};
 }
 
 }  // namespace qlab

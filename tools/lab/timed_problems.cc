@@ -12,7 +12,9 @@
 #include "02_int8_calibration/quantize_static.h"
 #include "02_int8_calibration/w8a8_gemm.h"
 #include "03_int4_weight_only/w4a16_gemm.h"
+#include "03_int4_weight_only/w4a16_gemv.h"
 #include "03_int4_weight_only/w4a8_gemm.h"
+#include "lab/timed_mine.h"
 #include "lab/timed_parts.h"
 
 namespace qlab {
@@ -235,6 +237,62 @@ std::vector<Candidate> LinearProblem::candidates(std::int64_t M, std::int64_t co
                    }});
     all.push_back({"int4_g128 on scalar", Isa::kScalar, int4_cost, [=] { run_int4(scalar); },
                    [=] { check_int4(scalar); }});
+  }
+  return all;
+}
+
+std::vector<Candidate> LinearProblem::candidates_of(const Mine& mine, std::int64_t M,
+                                                    std::int64_t columns, const Machine& machine) {
+  Operands& o = *operands_;
+  const std::int64_t K = o.x.cols();
+  const MatrixView<float> y = o.output(M, columns);
+  std::vector<Candidate> all;
+  // Outputs are made wrong before each check: the one before may have left right ones.
+  const auto add = [&](const char* format, const char* exercise, const Cost& cost, auto run,
+                       auto value_and_bound) {
+    const auto check = [&o, exercise, run, value_and_bound] {
+      poison_outputs(o.y);
+      run();
+      Matrix<double> value(1, kCheckedColumns), bound(1, kCheckedColumns);
+      value_and_bound(value, bound);
+      check_outputs(exercise, o.y, value, bound);
+    };
+    all.push_back(candidate_of_mine(format, exercise, cost, run, check));
+  };
+  if (mine.fp16_gemm != nullptr) {
+    const auto run = [&o, M, columns, y, call = mine.fp16_gemm] {
+      call(o.half_input(M), o.w_half.view().rows_from(0, columns), y);
+    };
+    add("fp16", "fp16_gemm", fp16_gemm_cost(M, columns, K), run, [&o, K](auto& value, auto& bound) {
+      fp16_gemm_ref(o.half_input(1), o.w_half.view().rows_from(0, kCheckedColumns), value.view(),
+                    bound.view());
+      const double factor = (2 * std::sqrt(static_cast<double>(K)) + 1) * 0x1p-24;
+      for (std::int64_t i = 0; i < kCheckedColumns; ++i) bound(0, i) *= factor;
+    });
+  }
+  if (mine.w8a8_gemm != nullptr) {
+    const auto run = [&o, M, columns, y, machine, call = mine.w8a8_gemm] {
+      quantize_rows(o.x.view().rows_from(0, M), Granularity::kPerRow,
+                    o.x_codes.view().rows_from(0, M), o.x_scale.data(), machine);
+      call(o.int8_input(M), o.int8_weights(columns), y);
+    };
+    add("int8", "w8a8_gemm", w8a8_gemm_cost(M, columns, K), run, [&o](auto& value, auto& bound) {
+      w8a8_gemm_ref(o.int8_input(1), o.int8_weights(kCheckedColumns), value.view());
+      for (std::int64_t i = 0; i < kCheckedColumns; ++i) {
+        bound(0, i) = 4 * 0x1p-24 * std::abs(value(0, i));
+      }
+    });
+  }
+  if (mine.w4a16_gemv != nullptr && M == 1) {
+    const auto run = [&o, K, columns, y, call = mine.w4a16_gemv] {
+      call(o.int4_weights(columns), o.half_input(1).row(0, 0, K), y.row(0, 0, columns));
+    };
+    add("int4_g128", "w4a16_gemv", w4a16_gemv_cost(columns, K, kGroupSize), run,
+        [&o](auto& value, auto& bound) {
+          const Int4Weights weights = o.int4_weights(kCheckedColumns);
+          w4a16_gemm_ref(o.half_input(1), weights, value.view(), bound.view());
+          w4a16_gemv_bound(o.half_input(1), weights, bound.view());
+        });
   }
   return all;
 }

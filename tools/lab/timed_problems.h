@@ -10,6 +10,7 @@
 
 #include "common/isa.h"
 #include "lab/interleaved.h"
+#include "lab/mine.h"
 
 namespace qlab {
 
@@ -25,6 +26,10 @@ class LinearProblem {
   /// `columns` of the N output channels are computed. The problem must outlive the candidates.
   std::vector<Candidate> candidates(std::int64_t M, std::int64_t columns, bool fallback,
                                     const Machine& machine);
+
+  /// The learner's kernels on the same operands, where M suits them. `machine` quantizes activations.
+  std::vector<Candidate> candidates_of(const Mine& mine, std::int64_t M, std::int64_t columns,
+                                       const Machine& machine);
 
  private:
   struct Operands;
@@ -44,6 +49,9 @@ class AttentionProblem {
   /// cache (but one FP16 window of KIVI for all). The problem must outlive the candidates.
   std::vector<Candidate> candidates(std::int64_t batch, std::int64_t context, bool fallback,
                                     const Machine& machine);
+
+  /// The learner's kernel on one sequence, in INT8.
+  std::vector<Candidate> candidates_of(const Mine& mine, std::int64_t context);
 
  private:
   struct Operands;
