@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -154,10 +156,12 @@ void add_selftest(CLI::App& app, SelftestOptions& options, GateFlags& gate, Look
 
 /// `lab` starts lab_mine, which has the learner's code in it, with its own words; where nothing is
 /// finished it measures by itself.
-int compare_mine(CompareOptions& options, const Look& look, const std::vector<std::string>& words) {
+int compare_mine(CompareOptions& options, const Look& look, const std::string& program,
+                 const std::vector<std::string>& words) {
   const Learner learner = learner_here(look.color, look.ascii, /*json=*/false);
   options.mine = linked_mine();
   if (!options.mine.any()) {
+    if (program == kLabMine) throw std::logic_error("lab_mine has no learner's code in it");
     catch_interrupts();
     if (const auto code = run_with_mine(learner, words)) return *code;
     leave_interrupts();
@@ -211,7 +215,9 @@ int run(int argc, char** argv) {
     return run_plot(plot, terminal);
   }
   compare.isa = usable_isa(isa);
-  if (compare.mine_use.asked) return compare_mine(compare, look, {argv + 1, argv + argc});
+  if (compare.mine_use.asked)
+    return compare_mine(compare, look, std::filesystem::path(argv[0]).filename(),
+                        {argv + 1, argv + argc});
   return run_compare(compare, terminal);
 }
 

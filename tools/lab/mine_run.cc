@@ -77,7 +77,7 @@ void build_lab_mine(const Learner& learner, const std::vector<const Exercise*>& 
   Built built = build_targets(places, targets, "mine", options);
   if (built.complete) {
     OutputFile(places.build / "exercises" / "mine.rsp").commit(link_options(places, used));
-    built = build_targets(places, {"lab_mine"}, "mine", options);
+    built = build_targets(places, {std::string(kLabMine)}, "mine", options);
   }
   if (built.complete) return;
   doing.clear();
@@ -157,7 +157,7 @@ std::optional<int> run_with_mine(const Learner& learner,
   }
   if (used.empty()) return std::nullopt;
   build_lab_mine(learner, used);
-  const int status = run_program(learner.places.build / "exercises" / "lab_mine", arguments);
+  const int status = run_program(learner.places.build / "exercises" / kLabMine, arguments);
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   const int signal = WTERMSIG(status);
   if (interrupted() || signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {

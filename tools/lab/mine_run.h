@@ -5,12 +5,16 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lab/learner.h"
 #include "lab/mine.h"
 
 namespace qlab {
+
+/// The program with the learner's code, in exercises/ of the build.
+inline constexpr std::string_view kLabMine = "lab_mine";
 
 /// What is known of the exercises, without building anything.
 MineUse mine_use(const Learner& learner, const Mine& mine);
