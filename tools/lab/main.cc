@@ -74,7 +74,7 @@ void add_compare(CLI::App& app, CompareOptions& options, std::string& isa, Look&
                   "Also INT8 with the scales in this file (./lab calibrate)")
       ->type_name("FILE");
   command.add_flag("--mine", options.mine_use.asked,
-                   "Also your finished exercises: their code beside ours, and said where it is");
+                   "Also the code of your finished exercises, beside ours");
   command.add_option("--seed", options.seed, "Seed of documents, orders and bootstraps");
   command.add_option("--budget", options.budget_gib, "GiB that model and KV cache must share")
       ->check(above_zero);

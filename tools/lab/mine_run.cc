@@ -163,11 +163,10 @@ std::optional<int> run_with_mine(const Learner& learner,
   if (interrupted() || signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
     throw Interrupted{};
   }
-  fmt::print(
-      stderr,
-      "\nlab: the comparison crashed ({}) with your {} in it; ./lab check finds such faults, "
-      "and without --mine ours alone are measured\n",
-      strsignal(signal), ids_of(used));
+  fmt::print(stderr,
+             "\nlab: the comparison crashed ({}) with your {} in it. Its problems are larger than "
+             "those of the tests; without --mine ours alone are measured\n",
+             strsignal(signal), ids_of(used));
   return kNotDone;
 }
 

@@ -20,8 +20,7 @@
 namespace qlab {
 namespace {
 
-constexpr std::int64_t kMaxM = 256;
-constexpr std::int64_t kGroupSize = 128;
+constexpr std::int64_t kMaxM = 256, kGroupSize = 128;
 // Of 4096 columns a thousandth, as large models have (Dettmers et al., "LLM.int8()", 2022, section 4).
 constexpr std::int64_t kOutlierColumns = 4;
 constexpr float kOutlierSize = 64;
