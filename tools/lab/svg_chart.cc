@@ -8,125 +8,47 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "common/contract.h"
-#include "lab/svg_axis.h"
 #include "lab/svg_labels.h"
+#include "lab/svg_panel.h"
+#include "lab/svg_points.h"
+#include "lab/svg_style.h"
 
 namespace qlab {
 namespace {
 
-// In units of the viewBox: at 390 pixels, the width of a phone, text of 15 is 10 pixels tall.
-constexpr double kWidth = 560, kEdge = 12, kText = 15, kTitle = 18, kLine = 20;
-constexpr double kBold = 1.15;          // how much wider its letters are
-constexpr double kRight = kWidth - 26;  // of the plots; half a tick label hangs over
-
-// Blue, vermilion, green and purple of Okabe and Ito, "Color Universal Design", 2008, dark enough for
-// thin lines on white; lighter ones on black.
-constexpr const char* kStyle =
-    R"(text{font:15px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:#1f2328}
-.t{font-size:18px;font-weight:600}.q{fill:#59636e}.bg{fill:#fff}
-path{fill:none}.ax{stroke:#59636e}.gr{stroke:#d8dee4}
-.l{stroke-width:2.2;stroke-linejoin:round}.d{stroke-width:5;stroke-linecap:round}.k{stroke-width:2}
-.c0{stroke:#0072b2}.c1{stroke:#b84c00}.c2{stroke:#00795a}.c3{stroke:#9a3f86}.c4{stroke:#1f2328}.c5{stroke:#7a5c00}
-.b{fill-opacity:.8}.f0{fill:#0072b2}.f1{fill:#b84c00}.f2{fill:#00795a}.f3{fill:#9a3f86}
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.q{fill:#9da7b3}.bg{fill:#0d1117}.ax{stroke:#9da7b3}.gr{stroke:#30363d}
-.c0{stroke:#56b4e9}.c1{stroke:#ff9147}.c2{stroke:#3fd0a4}.c3{stroke:#e5a0d0}.c4{stroke:#e6edf3}.c5{stroke:#e3c04b}
-.f0{fill:#56b4e9}.f1{fill:#ff9147}.f2{fill:#3fd0a4}.f3{fill:#e5a0d0}})";
-constexpr const char* kDashes[] = {"none", "8 4", "2 3", "9 3 2 3", "5 5", "14 4"};
-
-struct Range {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -std::numeric_limits<double>::infinity();
-};
-
-/// Takes in what the axis can show of the values.
-void widen(Range& range, const std::vector<double>& values, bool log) {
-  for (const double value : values) {
-    if (std::isinf(value) || (log && value <= 0)) continue;
-    range.low = std::min(range.low, value);
-    range.high = std::max(range.high, value);
-  }
-}
-
-SvgAxis y_axis(const ChartPanel& panel, double top) {
-  Range range;
-  for (const ChartBars& bars : panel.bars) widen(range, bars.heights, panel.y.log);
-  for (const ChartLine& line : panel.lines) widen(range, line.y, panel.y.log);
-  QLAB_CHECK(range.low <= range.high, "svg_chart: '", panel.y.label,
-             "' has no value that its axis can show");
-  // Bars stand on 0; a log axis has none and begins a little below the least.
-  if (!panel.y.log) {
-    if (!panel.bars.empty()) range.low = std::min(range.low, 0.0);
-    range.high += (range.high - range.low) * 0.05 + (range.high == range.low ? 1 : 0);
-  } else {
-    range.low = round_below(range.low * 0.8);
-    range.high = round_above(range.high * 1.02);
-  }
-  return {panel.y.log, panel.y.low.value_or(range.low), panel.y.high.value_or(range.high),
-          top + panel.height, top};
-}
-
-SvgAxis x_axis(const ChartPanel& panel, double left) {
-  Range range;
-  for (const ChartBars& bars : panel.bars) widen(range, bars.edges, panel.x.log);
-  for (const ChartLine& line : panel.lines) widen(range, line.x, panel.x.log);
-  return {panel.x.log, panel.x.low.value_or(range.low), panel.x.high.value_or(range.high), left,
-          kRight};
-}
-
-void check(const ChartPanel& panel) {
-  const auto finite = [](const std::vector<double>& values) {
-    return std::ranges::all_of(values, [](double v) { return std::isfinite(v); });
-  };
-  QLAB_CHECK(!panel.bars.empty() || !panel.lines.empty(), "svg_chart: a panel has no data");
-  QLAB_CHECK(panel.bars.size() + panel.lines.size() <= 4, "svg_chart: '", panel.y.label,
-             "' has more than 4 series; nobody could tell them apart");
-  for (const ChartBars& bars : panel.bars) {
-    QLAB_CHECK(!bars.heights.empty() && bars.edges.size() == bars.heights.size() + 1,
-               "svg_chart: '", bars.name, "' has ", bars.heights.size(), " bars and ",
-               bars.edges.size(), " edges; there must be one edge more than bars");
-    QLAB_CHECK(finite(bars.heights) && finite(bars.edges), "svg_chart: '", bars.name,
-               "' has a value that is not finite");
-  }
-  for (const ChartLine& line : panel.lines) {
-    QLAB_CHECK(!line.x.empty() && line.x.size() == line.y.size(), "svg_chart: '", line.name,
-               "' has ", line.x.size(), " x and ", line.y.size(), " y");
-    QLAB_CHECK(finite(line.x) &&
-                   std::ranges::all_of(line.y, [](double y) { return std::isfinite(y) || y > 0; }),
-               "svg_chart: '", line.name, "' has a value that is not finite");
-  }
-  for (const ChartMarker& marker : panel.markers) {
-    QLAB_CHECK(std::isfinite(marker.x), "svg_chart: marker '", marker.label, "' is at no place");
-  }
-}
+constexpr double kBold = 1.15;  // how much wider its letters are
 
 /// Grows downwards.
 class Drawing {
  public:
-  explicit Drawing(const Chart& chart) {
-    y_ = kEdge;
-    paragraph(chart.title, "t", kTitle, true);
-    paragraph(chart.subtitle, "q", kText);
+  Drawing(const Chart& chart, bool titled) {
+    y_ = titled ? kChartEdge : 0;
+    if (titled) {
+      paragraph(chart.title, "t", kChartTitle, true);
+      paragraph(chart.subtitle, "q", kChartText);
+    }
     // All plots begin at the same place, behind the widest label of a y axis.
     for (const ChartPanel& panel : chart.panels) {
-      check(panel);
-      for (const SvgTick& tick : y_axis(panel, 0).ticks(kLine)) {
-        left_ = std::max(left_, kEdge + text_width(tick.label, kText) + 8);
+      check_panel(panel);
+      for (const SvgTick& tick : y_axis(panel, 0).ticks(kChartLine)) {
+        left_ = std::max(left_, kChartEdge + text_width(tick.label, kChartText) + 8);
       }
     }
     for (const ChartPanel& panel : chart.panels) add(panel);
   }
 
-  std::string finish(const Chart& chart) const {
+  /// `prefix`: of the ids. `style`: nothing where the page has it.
+  std::string finish(const Chart& chart, std::string_view prefix, const std::string& style) const {
     return fmt::format(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" "
-        "width=\"{0:.0f}\" "
-        "height=\"{1:.0f}\" role=\"img\" aria-labelledby=\"title desc\">\n"
-        "<title id=\"title\">{2}</title>\n<desc id=\"desc\">{3}</desc>\n<style>{4}</style>\n"
+        "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" "
+        "width=\"{0:.0f}\" height=\"{1:.0f}\" role=\"img\" "
+        "aria-labelledby=\"{6}title {6}desc\">\n"
+        "<title id=\"{6}title\">{2}</title>\n<desc id=\"{6}desc\">{3}</desc>\n{4}"
         "<rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n{5}</svg>\n",
-        kWidth, y_ + kEdge, xml_text(chart.title), xml_text(chart.description), kStyle, svg_);
+        kChartWidth, y_ + kChartEdge, xml_text(chart.title), xml_text(chart.description),
+        style.empty() ? "" : "<style>" + style + "</style>\n", svg_, prefix);
   }
 
  private:
@@ -145,67 +67,77 @@ class Drawing {
   void paragraph(const std::string& words, const char* classes, double font_size,
                  bool bold = false) {
     for (const std::string& line :
-         text_lines(words, bold ? kBold * font_size : font_size, kWidth - 2 * kEdge)) {
+         text_lines(words, bold ? kBold * font_size : font_size, kChartWidth - 2 * kChartEdge)) {
       y_ += font_size + 5;
-      text(kEdge, y_ - 5, line, "start", classes);
+      text(kChartEdge, y_ - 5, line, "start", classes);
     }
   }
 
   void add(const ChartPanel& panel) {
     y_ += 14;
-    paragraph(panel.y.label, "", kText);
+    paragraph(panel.y.label, "", kChartText);
     y_ += 8;
     add_legend(panel);
     const SvgAxis x = x_axis(panel, left_);
     add_markers(panel, x);
     const SvgAxis y = y_axis(panel, y_);
     const double bottom = y_ + panel.height;
-    for (const SvgTick& tick : y.ticks(kLine)) {
-      path("gr", fmt::format("M{:.1f} {:.1f}H{:.1f}", left_, tick.position, kRight));
+    for (const SvgTick& tick : y.ticks(kChartLine)) {
+      path("gr", fmt::format("M{:.1f} {:.1f}H{:.1f}", left_, tick.position, kChartRight));
       text(left_ - 6, tick.position + 5, tick.label, "end", "q");
     }
     std::size_t series = 0;
     for (const ChartBars& bars : panel.bars) add_bars(bars, x, y, bottom, series++);
     for (const ChartLine& line : panel.lines) add_line(line, x, y, panel.y.log, series++);
+    for (const ChartPoints& points : panel.points) add_marks(points, x, y, panel, series++);
+    const std::string key = add_point_labels(panel, x, y);
     svg_ += marker_paths_;
-    path("ax", fmt::format("M{:.1f} {:.1f}H{:.1f}", left_, bottom, kRight));
+    path("ax", fmt::format("M{:.1f} {:.1f}H{:.1f}", left_, bottom, kChartRight));
     y_ = bottom;
     if (panel.x.label.empty()) return;  // the panel below has the ticks
     for (const SvgTick& tick : x.ticks(64)) {
       path("ax", fmt::format("M{:.1f} {:.1f}v5", tick.position, bottom));
-      text(tick.position, bottom + kLine, tick.label, "middle", "q");
+      text(tick.position, bottom + kChartLine, tick.label, "middle", "q");
     }
     y_ += 24;
-    for (const std::string& line : text_lines(panel.x.label, kText, kRight - left_)) {
-      y_ += kLine;
-      text((left_ + kRight) / 2, y_ - 5, line, "middle");
+    for (const std::string& line : text_lines(panel.x.label, kChartText, kChartRight - left_)) {
+      y_ += kChartLine;
+      text((left_ + kChartRight) / 2, y_ - 5, line, "middle");
     }
+    paragraph(key, "q", kChartText);
   }
 
   void add_legend(const ChartPanel& panel) {
-    if (panel.bars.size() + panel.lines.size() < 2) return;
+    if (series_of(panel) < 2) return;
     std::size_t series = 0;
     double x = left_;
-    y_ += kLine;
-    const auto entry = [&](const std::string& series_name, bool bar) {
-      const std::string name = shortened(series_name, kText, kWidth - kEdge - left_ - 34);
-      const double width = 34 + text_width(name, kText);
-      if (x > left_ && x + width > kWidth - kEdge) {
+    y_ += kChartLine;
+    enum class Kind { kBar, kLine, kMarkedLine, kPoints };
+    const auto entry = [&](const std::string& series_name, Kind kind) {
+      const std::string name =
+          shortened(series_name, kChartText, kChartWidth - kChartEdge - left_ - 34);
+      const double width = 34 + text_width(name, kChartText);
+      if (x > left_ && x + width > kChartWidth - kChartEdge) {
         x = left_;
-        y_ += kLine;
+        y_ += kChartLine;
       }
       const std::string at = fmt::format("M{:.1f} {:.1f}", x, y_ - 10);
-      if (bar) {
-        path(fmt::format("b f{}", series), at + "h24v8h-24z");
-      } else {
+      if (kind == Kind::kBar) path(fmt::format("b f{}", series), at + "h24v8h-24z");
+      if (kind == Kind::kLine || kind == Kind::kMarkedLine) {
         path(fmt::format("l c{}", series), at + "h24", kDashes[series]);
+      }
+      if (kind == Kind::kPoints || kind == Kind::kMarkedLine) {
+        path(fmt::format("m f{}", series), mark_path(series, x + 12, y_ - 10));
       }
       text(x + 30, y_ - 5, name);
       x += width + 14;
       ++series;
     };
-    for (const ChartBars& bars : panel.bars) entry(bars.name, true);
-    for (const ChartLine& line : panel.lines) entry(line.name, false);
+    for (const ChartBars& bars : panel.bars) entry(bars.name, Kind::kBar);
+    for (const ChartLine& line : panel.lines) {
+      entry(line.name, line.marks ? Kind::kMarkedLine : Kind::kLine);
+    }
+    for (const ChartPoints& points : panel.points) entry(points.name, Kind::kPoints);
   }
 
   /// The labels now, in lanes above the plot; the lines later, on top of the data. Their colours are
@@ -216,27 +148,27 @@ class Drawing {
     for (const ChartMarker& marker : panel.markers) {
       if (marker.label.empty()) continue;
       at.push_back(x.position(marker.x));
-      width.push_back(text_width(marker.label, kText));
+      width.push_back(text_width(marker.label, kChartText));
     }
-    const std::vector<LabelPlace> places = place_labels(at, width, left_, kWidth - 4);
+    const std::vector<LabelPlace> places = place_labels(at, width, left_, kChartWidth - 4);
     int lanes = 0;
     for (const LabelPlace& place : places) lanes = std::max(lanes, place.lane + 1);
-    y_ += lanes * kLine;
+    y_ += lanes * kChartLine;
     auto place = places.begin();
     for (std::size_t i = 0; i < panel.markers.size(); ++i) {
       const ChartMarker& marker = panel.markers[i];
       const double here = x.position(marker.x);
       double top = y_;
       if (!marker.label.empty()) {
-        top -= (place->lane + 1) * kLine - 4;
+        top -= (place->lane + 1) * kChartLine - 4;
         text(here + (place->to_left ? -kLabelGap : kLabelGap), top + 12, marker.label,
              place->to_left ? "end" : "start");
         ++place;
       }
-      const std::size_t color = (i + panel.bars.size() + panel.lines.size()) % 6;
+      const std::size_t color = (i + series_of(panel)) % kMostSeries;
       marker_paths_ += fmt::format(
           "<path class=\"k c{}\" stroke-dasharray=\"{}\" d=\"M{:.1f} {:.1f}V{:.1f}\"/>\n", color,
-          kDashes[i % 6], here, top, y_ + panel.height);
+          kDashes[i % kMostSeries], here, top, y_ + panel.height);
     }
   }
 
@@ -257,11 +189,12 @@ class Drawing {
     const auto shown = [&](std::size_t i) {
       return i < line.y.size() && std::isfinite(line.y[i]) && !(log && line.y[i] <= 0);
     };
-    std::string joined, dots;
+    std::string joined, dots, marks;
     for (std::size_t i = 0; i < line.y.size(); ++i) {
       if (!shown(i)) continue;
-      const std::string at =
-          fmt::format("{:.1f} {:.1f}", x.position(line.x[i]), y.position(line.y[i]));
+      const double here_x = x.position(line.x[i]), here_y = y.position(line.y[i]);
+      const std::string at = fmt::format("{:.1f} {:.1f}", here_x, here_y);
+      if (line.marks) marks += mark_path(series, here_x, here_y);
       const bool first = i == 0 || !shown(i - 1);
       if (first && !shown(i + 1)) {
         dots += "M" + at + "h0";
@@ -271,6 +204,61 @@ class Drawing {
     }
     if (!joined.empty()) path(fmt::format("l c{}", series), joined, kDashes[series]);
     if (!dots.empty()) path(fmt::format("d c{}", series), dots);
+    if (!marks.empty()) path(fmt::format("m f{}", series), marks);
+  }
+
+  /// Marks, and intervals behind them.
+  void add_marks(const ChartPoints& points, const SvgAxis& x, const SvgAxis& y,
+                 const ChartPanel& panel, std::size_t series) {
+    std::string intervals, marks;
+    for (const ChartPoint& p : points.points) {
+      if (!can_show(p, panel)) continue;
+      const double here = x.position(p.x);
+      if (p.low && p.high) {
+        intervals +=
+            fmt::format("M{:.1f} {:.1f}V{:.1f}", here, y.position(*p.low), y.position(*p.high));
+      }
+      marks += mark_path(series, here, y.position(p.y));
+    }
+    if (!intervals.empty()) path(fmt::format("l c{}", series), intervals);
+    if (!marks.empty()) path(fmt::format("m f{}", series), marks);
+  }
+
+  static bool can_show(const ChartPoint& p, const ChartPanel& panel) {
+    return !(panel.x.log && p.x <= 0) && !(panel.y.log && p.y <= 0);
+  }
+
+  /// Names beside their points; returns what stands below the plot: those that found no room.
+  std::string add_point_labels(const ChartPanel& panel, const SvgAxis& x, const SvgAxis& y) {
+    std::vector<LabelledPoint> points;
+    std::vector<std::string> names;
+    std::vector<SvgSegment> lines;
+    for (const ChartPoints& kind : panel.points) {
+      for (const ChartPoint& p : kind.points) {
+        if (!can_show(p, panel)) continue;
+        const double here = x.position(p.x);
+        points.push_back({here, y.position(p.y), text_width(p.label, kChartText)});
+        names.push_back(p.label);
+        if (p.low && p.high) lines.push_back({here, y.position(*p.low), here, y.position(*p.high)});
+      }
+    }
+    for (const ChartLine& line : panel.lines) {
+      for (std::size_t i = 1; i < line.x.size(); ++i) {
+        lines.push_back({x.position(line.x[i - 1]), y.position(line.y[i - 1]),
+                         x.position(line.x[i]), y.position(line.y[i])});
+      }
+    }
+    const SvgBox plot{left_ + 2, y_ + 2, kChartWidth - 4, y_ + panel.height - 2};
+    const LabelledNames placed = place_or_number(points, names, plot, lines);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      const auto& place = placed.places[i];
+      if (!place) continue;
+      if (const auto& l = place->leader) {
+        path("e", fmt::format("M{:.1f} {:.1f}L{:.1f} {:.1f}", l->x0, l->y0, l->x1, l->y1));
+      }
+      text(place->x, place->y, placed.names[i], "start", "p");
+    }
+    return placed.key;
   }
 
   std::string svg_, marker_paths_;
@@ -281,7 +269,12 @@ class Drawing {
 
 std::string svg_chart(const Chart& chart) {
   QLAB_CHECK(!chart.panels.empty(), "svg_chart: '", chart.title, "' has no panels");
-  return Drawing(chart).finish(chart);
+  return Drawing(chart, /*titled=*/true).finish(chart, "", svg_style());
+}
+
+std::string svg_figure(const Chart& chart, std::string_view id) {
+  QLAB_CHECK(!chart.panels.empty(), "svg_figure: '", chart.title, "' has no panels");
+  return Drawing(chart, /*titled=*/false).finish(chart, fmt::format("{}-", id), "");
 }
 
 }  // namespace qlab

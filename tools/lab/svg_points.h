@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Places for the labels of points: free of each other and of every mark, near their own.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace qlab {
+
+struct SvgBox {
+  double left, top, right, bottom;
+};
+
+struct SvgSegment {
+  double x0, y0, x1, y1;
+};
+
+/// A point of the picture, and the width of its label; 0 for one that has none.
+struct LabelledPoint {
+  double x, y, width;
+};
+
+struct PointLabelPlace {
+  double x, y;  ///< where the text begins, on its baseline
+  std::optional<SvgSegment>
+      leader;  ///< from the mark to the text, where the text is not next to it
+};
+
+/// Of each label its place, or nothing where there is no room. Labels stay within `plot`, cover no mark
+/// and no other label, no leader runs through a label or another leader; lines in `segments` are kept
+/// clear where that is possible.
+std::vector<std::optional<PointLabelPlace>> place_point_labels(
+    const std::vector<LabelledPoint>& points, const SvgBox& plot,
+    const std::vector<SvgSegment>& segments);
+
+struct LabelledNames {
+  std::vector<std::string> names;  ///< what stands beside each point: its name, or a number
+  std::vector<std::optional<PointLabelPlace>> places;
+  std::string key;  ///< "1 int8, 2 int8_llm": the names of the numbers; empty if all found room
+};
+
+/// The same, for names; one that finds no room gives it to a number.
+LabelledNames place_or_number(std::vector<LabelledPoint> points, std::vector<std::string> names,
+                              const SvgBox& plot, const std::vector<SvgSegment>& segments);
+
+}  // namespace qlab
