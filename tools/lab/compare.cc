@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lab/html_report.h"
 #include "lab/output_file.h"
 #include "lab/results.h"
 
@@ -58,8 +59,9 @@ std::int64_t parameters_of(const Checkpoint& checkpoint) {
 }  // namespace
 
 int run_compare(const CompareOptions& options, const Terminal& terminal) {
-  std::optional<OutputFile> json;
+  std::optional<OutputFile> json, html;
   if (options.json) json.emplace(*options.json);
+  if (options.html) html.emplace(*options.html);
   const double load = load_average();  // before we add to it
   const Plan plan = read_plan(kSource / "plan/quantization_comparison_plan.md");
   const bool own_model = options.model.empty();
@@ -116,6 +118,7 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
       .measurements = std::move(measurements)};
   fmt::print("{}", report(results, terminal));
   if (json) json->commit(to_json(results));
+  if (html) html->commit(html_report(results));
 
   return options.strict && !all_held(results) ? 4 : 0;
 }

@@ -22,6 +22,7 @@ struct CompareOptions {
   double budget_gib = 24;                     ///< memory that model and KV cache must share
   std::filesystem::path model;                ///< empty: the lab's own model
   std::optional<std::filesystem::path> json;  ///< where to write the results
+  std::optional<std::filesystem::path> html;  ///< where to write them as a page
   std::string only;                           ///< a family of configurations; empty: all
   std::filesystem::path calibration;          ///< thresholds of a file; empty: none
   Mine mine;                                  ///< the learner's functions, beside ours
@@ -29,10 +30,10 @@ struct CompareOptions {
   bool strict = false;                        ///< a claim that did not hold ends with 4
 };
 
-/// Prints the report and writes the JSON file. Returns the exit code: 0 when it measured, 4 with
+/// Prints the report and writes the files asked for. Returns the exit code: 0 when it measured, 4 with
 /// `strict` and a claim that did not hold.
-/// \throws InputError for a model that cannot be used or a JSON path that cannot be written (before
-///         anything is measured).
+/// \throws InputError for a model that cannot be used or a path that cannot be written (before anything
+///         is measured).
 int run_compare(const CompareOptions& options, const Terminal& terminal);
 
 }  // namespace qlab

@@ -61,6 +61,8 @@ void add_compare(CLI::App& app, CompareOptions& options, std::string& isa, Look&
   command.add_flag("--quick", options.quick, "Fewer documents and repetitions: about 20 seconds");
   command.add_option("--json", options.json, "Also write the results to this file")
       ->type_name("FILE");
+  command.add_option("--html", options.html, "Also write them as a page with plots to this file")
+      ->type_name("FILE");
   command.add_option("--isa", isa, "The highest level of instructions that kernels may take")
       ->check(CLI::IsMember(isa_names()));
   command.add_option("--model", options.model, "A Llama checkpoint (Hugging Face folder)")
