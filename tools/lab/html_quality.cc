@@ -7,7 +7,6 @@
 
 #include "lab/html_charts.h"
 #include "lab/report_text.h"
-#include "lab/svg_axis.h"
 
 namespace qlab {
 namespace {
@@ -48,6 +47,7 @@ std::vector<Weighed> weighed(const Results& results) {
 std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
 
 std::string percents(const Interval& share) {
+  if (share.low == share.high) return percent(share.value);
   return fmt::format("{} [{}, {}]", percent(share.value), percent(share.low), percent(share.high));
 }
 
@@ -100,7 +100,7 @@ std::optional<HtmlFigure> quality_figure(const Results& results) {
           "has KL 0, which a log axis cannot show. Names are explained in the plan. In "
           "brackets 95 % intervals over documents.",
       .bottleneck = fmt::format(
-          "The precision of a code, not its storage: with the fewest bits, {} ({}), predictions "
+          "the precision of a code, not its storage: with the fewest bits, {} ({}), predictions "
           "move by {} nats a byte; they move least with {} ({} bits), by {}.",
           number(fewest->bits), fewest->quality->configuration->name,
           number(fewest->quality->kl.value), nearest->quality->configuration->name,
@@ -147,7 +147,7 @@ std::optional<HtmlFigure> recall_figure(const Results& results) {
           "Vertical lines are 95 % intervals over documents. A run with --only kv has more "
           "formats.",
       .bottleneck = fmt::format(
-          "The bits of K and V: the fewest whose interval reaches FP16's recall of {} are {}, "
+          "the bits of K and V; the fewest whose interval reaches FP16's recall of {} are {}, "
           "of {}.",
           percent(fp16->recall.value), number(bits_of(*fewest)), fewest->configuration->name),
       .table = table};

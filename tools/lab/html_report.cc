@@ -30,6 +30,19 @@ std::string head(const Results& results) {
       html_style());
 }
 
+/// Lines end between options, not inside of them.
+std::string command_element(const std::string& command) {
+  std::string html = "<code class=\"command\">";
+  std::size_t from = 0;
+  while (from < command.size()) {
+    const std::size_t next = std::min(command.find(" --", from), command.size());
+    html += (from == 0 ? "<span>" : " <span>") + html_text(command.substr(from, next - from)) +
+            "</span>";
+    from = next + 1;
+  }
+  return html + "</code>";
+}
+
 std::string circumstances(const Results& results) {
   const Circumstances& c = results.circumstances;
   const std::vector<std::pair<std::string, std::string>> facts = {
@@ -58,7 +71,7 @@ std::string circumstances(const Results& results) {
     html += html_element("dt", name) + html_element("dd", value);
   }
   return html + "</dl>\n" +
-         "<p class=\"repeat\">Measure it again: " + html_element("code", compare_command(results)) +
+         "<p class=\"repeat\">Measure it again: " + command_element(compare_command(results)) +
          "</p>\n</section>\n";
 }
 
@@ -79,10 +92,10 @@ std::string navigation(const std::vector<HtmlFigure>& figures) {
 std::string figure_section(const HtmlFigure& figure, const std::string& command) {
   return fmt::format("<section id=\"{}\">\n{}<figure>\n{}<figcaption>\n", figure.id,
                      html_element("h2", figure.heading), svg_figure(figure.chart, figure.id)) +
-         "<p class=\"limit\"><strong>Bottleneck</strong> " + html_text(figure.bottleneck) +
+         "<p class=\"limit\"><strong>Bottleneck:</strong> " + html_text(figure.bottleneck) +
          "</p>\n" + html_element("p", figure.reading, "class=\"dim\"") +
          "</figcaption>\n</figure>\n" + html_table(figure.table, figure.id + "-numbers") +
-         "<p class=\"repeat\">Reproduce: " + html_element("code", command) + "</p>\n</section>\n";
+         "<p class=\"repeat\">Reproduce: " + command_element(command) + "</p>\n</section>\n";
 }
 
 }  // namespace

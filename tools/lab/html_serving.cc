@@ -4,11 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "lab/html_charts.h"
 #include "lab/report_text.h"
-#include "lab/svg_axis.h"
 #include "lab/svg_style.h"
 
 namespace qlab {
@@ -54,11 +52,11 @@ double growth(const ServingRow& row, Percentiles ServingPoint::*metric) {
 std::string bottleneck(const ServingRow& row) {
   const ServingPoint &first = row.points.front(), &last = row.points.back();
   const double ttft = growth(row, &ServingPoint::ttft), tpot = growth(row, &ServingPoint::tpot);
-  const std::string what = last.utilisation >= 1 ? "The server's capacity, so that requests queue"
-                           : ttft > tpot         ? "Waiting for the first step"
-                                                 : "The step, which grows with its batch";
+  const std::string what = last.utilisation >= 1 ? "the server's capacity, so that requests queue"
+                           : ttft > tpot         ? "waiting for the first step"
+                                                 : "the step, which grows with its batch";
   return fmt::format(
-      "{}: from {} to {} requests a second ({:.0f} % to {:.0f} % of what it can do) the p99 of {} "
+      "{}; from {} to {} requests a second ({:.0f} % to {:.0f} % of what it can do) the p99 of {} "
       "grows {} times to the first token and {} times between tokens.",
       what, number(first.rate), number(last.rate), 100 * first.utilisation, 100 * last.utilisation,
       row.config, number(ttft), number(tpot));

@@ -5,18 +5,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <utility>
 
 #include "lab/html_charts.h"
 #include "lab/report_text.h"
-#include "lab/svg_axis.h"
 #include "lab/svg_style.h"
 
 namespace qlab {
 namespace {
 
 constexpr double kFarFromBoth = 0.3;  // of either limit; below it the kernel itself sets the pace
+constexpr double kSamePlace = 0.1;    // of the logarithm: half of a mark
 
 bool is_linear(const SpeedRow& row) { return row.operation.find(", M = ") != std::string::npos; }
 
@@ -85,24 +84,33 @@ double gflops(const SpeedRow& row) {
 /// The kinds of points of the roofline, with their names.
 using Kinds = std::vector<std::pair<std::string, std::vector<const SpeedRow*>>>;
 
+/// Two formats at one place share a name, "int8, int8_static": nobody could tell their marks apart.
+void add_point(ChartPoints& points, double x, double y, const std::string& name) {
+  const auto same = std::ranges::find_if(points.points, [&](const ChartPoint& p) {
+    return p.x == x && std::abs(std::log(p.y / y)) < kSamePlace;
+  });
+  if (same != points.points.end()) same->label += ", " + name;
+  points.points.push_back({x, y, same == points.points.end() ? name : ""});
+}
+
 Chart roofline_chart(const Speed& speed, const Kinds& kinds) {
   const double bandwidth = speed.read_bytes_per_second * 1e-9;
   const double peak = speed.fma_flops_per_second * 1e-9;
   double low = peak / bandwidth, high = low;
   ChartPanel panel{.x = {.label = "operations for a byte moved, log scale", .log = true},
                    .y = {.label = "GFLOP/s, log scale", .log = true},
-                   .height = 330};
+                   .height = 380};
   for (const auto& [name, rows] : kinds) {
     ChartPoints points{.name = name, .points = {}};
     for (const SpeedRow* row : rows) {
       low = std::min(low, intensity(*row));
       high = std::max(high, intensity(*row));
-      points.points.push_back({intensity(*row), gflops(*row), row->name});
+      add_point(points, intensity(*row), gflops(*row), row->name);
     }
     panel.points.push_back(points);
   }
-  low = round_below(low / 2);
-  high = round_above(high * 2);
+  low /= 1.7;
+  high *= 2;
   panel.x.low = low;
   panel.x.high = high;
   panel.lines = {
@@ -115,6 +123,21 @@ Chart roofline_chart(const Speed& speed, const Kinds& kinds) {
               "on. The table below has every point.",
               bandwidth, peak, peak / bandwidth),
           .panels = {panel}};
+}
+
+/// "; faster than FP16 at every M that was timed: int8; no faster: int4_g128 from M = 16 on"
+std::string gains(const std::vector<Crossover>& crossovers) {
+  std::string always, until;
+  for (const Crossover& c : crossovers) {
+    if (std::isinf(c.tokens.value)) {
+      always += (always.empty() ? "" : ", ") + c.name;
+    } else {
+      until +=
+          fmt::format("{}{} from M = {} on", until.empty() ? "" : ", ", c.name, c.tokens.value);
+    }
+  }
+  return (always.empty() ? "" : "; faster than FP16 at every M that was timed: " + always) +
+         (until.empty() ? "" : "; no faster: " + until);
 }
 
 }  // namespace
@@ -152,8 +175,8 @@ std::optional<HtmlFigure> roofline_figure(const Results& results) {
                                    fmt::format("{:.0f} %", 100 * row->read_bandwidth_share),
                                    fmt::format("{:.0f} %", 100 * row->fma_peak_share)});
     }
-    figure.bottleneck += fmt::format("{} {}: {}", figure.bottleneck.empty() ? "FP16," : ";", name,
-                                     limit_of(*rows.front()));
+    figure.bottleneck += fmt::format("{} {}: {}", figure.bottleneck.empty() ? "for FP16," : ";",
+                                     name, limit_of(*rows.front()));
   }
   figure.bottleneck += ".";
   return figure;
@@ -200,12 +223,6 @@ std::optional<HtmlFigure> latency_figure(const Results& results) {
     return text;
   };
   const auto last = static_cast<std::int64_t>(most);
-  std::string gains;
-  for (const Crossover& c : results.speed.crossovers) {
-    gains += std::isinf(c.tokens.value)
-                 ? fmt::format("; {} gains at every M that was timed", c.name)
-                 : fmt::format("; {} gains nothing from M = {} on", c.name, c.tokens.value);
-  }
   return HtmlFigure{
       .id = "latency",
       .heading = "Latency against batch: a linear layer at M tokens",
@@ -226,8 +243,9 @@ std::optional<HtmlFigure> latency_figure(const Results& results) {
                              "part of its columns was timed and scaled to the layer. In brackets "
                              "95 % intervals.",
                              layer_of(first)),
-      .bottleneck = fmt::format("FP16 at M = {}: {}; at M = {}: {}{}.", tokens_of(first),
-                                ends(tokens_of(first)), last, ends(last), gains),
+      .bottleneck =
+          fmt::format("for FP16 at M = {}, {}; at M = {}, {}{}.", tokens_of(first),
+                      ends(tokens_of(first)), last, ends(last), gains(results.speed.crossovers)),
       .table = table};
 }
 

@@ -31,7 +31,7 @@ std::string html_table(const HtmlTable& table, std::string_view id) {
   // A box that scrolls must be reachable by the keyboard, and then needs a name.
   std::string html = fmt::format(
       "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"{0}\">\n<table>\n"
-      "<caption id=\"{0}\">{1}</caption>\n<thead><tr>\n",
+      "<caption id=\"{0}\"><span>{1}</span></caption>\n<thead><tr>\n",
       id, html_text(table.caption));
   const auto kind = [&](std::size_t column) {
     return column < table.words ? "class=\"w\"" : "class=\"n\"";

@@ -256,7 +256,7 @@ class Drawing {
       if (const auto& l = place->leader) {
         path("e", fmt::format("M{:.1f} {:.1f}L{:.1f} {:.1f}", l->x0, l->y0, l->x1, l->y1));
       }
-      text(place->x, place->y, placed.names[i], "start", "p");
+      text(place->x, place->y, placed.names[i], place->anchor, "p");
     }
     return placed.key;
   }

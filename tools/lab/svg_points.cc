@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <limits>
 #include <numeric>
+#include <random>
 #include <utility>
 
 #include "lab/svg_labels.h"
@@ -17,9 +18,11 @@
 namespace qlab {
 namespace {
 
-constexpr double kAbove = 0.8 * kChartText, kBelow = 0.25 * kChartText;  // of the baseline
+// A line of text around its baseline, in fonts with tall boxes.
+constexpr double kAbove = 0.95 * kChartText, kBelow = 0.25 * kChartText;
 constexpr double kRings[] = {8, 20, 34, 50, 70, 95, 125, 160, 200};
-constexpr int kRounds = 5;
+constexpr int kRounds = 4, kOrders = 40;
+constexpr double kNoPlace = 2000;  // dearer than any place
 constexpr double kForbidden = std::numeric_limits<double>::infinity();
 
 bool overlap(const SvgBox& a, const SvgBox& b) {
@@ -61,7 +64,15 @@ Candidate candidate(const LabelledPoint& p, double ring, double dx, double dy) {
   const double cx = p.x + dx * (ring + p.width / 2);
   const double cy = p.y + dy * (ring + height / 2);
   const SvgBox box{cx - p.width / 2, cy - height / 2, cx + p.width / 2, cy + height / 2};
-  Candidate c{{box.left, box.top + kAbove, std::nullopt}, box, ring};
+  const PointLabelPlace place{dx > 0   ? box.left
+                              : dx < 0 ? box.right
+                                       : cx,
+                              box.top + kAbove,
+                              dx > 0   ? "start"
+                              : dx < 0 ? "end"
+                                       : "middle",
+                              std::nullopt};
+  Candidate c{place, box, ring};
   // To the right reads best, then to the left, then above and below.
   c.cost += (dx > 0 ? 0 : dx < 0 ? 3 : 5) + (dy != 0 && dx != 0 ? 2 : 0);
   if (ring > kRings[0]) {
@@ -81,27 +92,48 @@ class Placement {
             const std::vector<SvgSegment>& segments)
       : points_(points), plot_(plot), segments_(segments), chosen_(points.size()) {}
 
+  /// What is placed first has the choice, so several orders are tried.
   std::vector<std::optional<PointLabelPlace>> run() {
-    // From top to bottom, so that the leaders of a column of points fan out instead of crossing.
     std::vector<std::size_t> order(points_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
+    // From top to bottom first: the leaders of a column of points then fan out instead of crossing.
     std::ranges::stable_sort(order, {}, [&](std::size_t i) { return points_[i].y; });
-    for (int round = 0; round < kRounds; ++round) {
-      for (const std::size_t i : order) {
-        if (points_[i].width > 0) place(i);
+    std::vector<std::optional<Candidate>> best;
+    double least = kForbidden;
+    std::minstd_rand shuffles(1);
+    for (int attempt = 0; attempt < kOrders; ++attempt) {
+      const double cost = place_all(order);
+      if (cost < least) {
+        least = cost;
+        best = chosen_;
+      }
+      // By hand, as std::shuffle is not the same everywhere.
+      for (std::size_t i = order.size(); i > 1; --i) {
+        std::swap(order[i - 1], order[shuffles() % i]);
       }
     }
     std::vector<std::optional<PointLabelPlace>> places;
-    for (const auto& c : chosen_) {
-      places.push_back(c ? std::optional(c->place) : std::nullopt);
-    }
+    for (const auto& c : best) places.push_back(c ? std::optional(c->place) : std::nullopt);
     return places;
   }
 
  private:
-  void place(std::size_t i) {
+  /// Each in turn, and again now that the others stand. Returns what it costs.
+  double place_all(const std::vector<std::size_t>& order) {
+    std::ranges::fill(chosen_, std::nullopt);
+    double cost = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      cost = 0;
+      for (const std::size_t i : order) {
+        if (points_[i].width > 0) cost += place(i);
+      }
+    }
+    return cost;
+  }
+
+  double place(std::size_t i) {
     chosen_[i].reset();
-    double least = kForbidden;
+    double least = kNoPlace;
     for (const double ring : kRings) {
       for (const double dx : {1.0, 0.5, 0.0, -0.5, -1.0}) {
         for (const double dy : {0.0, -0.5, 0.5, -1.0, 1.0}) {
@@ -115,6 +147,7 @@ class Placement {
         }
       }
     }
+    return least;
   }
 
   double cost_among_others(std::size_t i, const Candidate& c) const {
@@ -127,7 +160,7 @@ class Placement {
       const SvgBox mark = mark_of(points_[j]);
       if (overlap(c.box, mark)) return kForbidden;
       if (j == i) continue;
-      if (c.place.leader && through(*c.place.leader, mark)) cost += 25;
+      if (c.place.leader && through(*c.place.leader, mark)) cost += 60;
       if (!chosen_[j]) continue;
       const Candidate& other = *chosen_[j];
       if (overlap(c.box, other.box) || (c.place.leader && through(*c.place.leader, other.box)) ||

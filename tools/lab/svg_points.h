@@ -23,7 +23,8 @@ struct LabelledPoint {
 };
 
 struct PointLabelPlace {
-  double x, y;  ///< where the text begins, on its baseline
+  double x, y;         ///< of the text's anchor, on its baseline
+  const char* anchor;  ///< "start", "middle" or "end", whatever is near the point
   std::optional<SvgSegment>
       leader;  ///< from the mark to the text, where the text is not next to it
 };
