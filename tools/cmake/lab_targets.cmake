@@ -72,6 +72,11 @@ function(lab_slow_test folder stem)
   lab_gtest(${folder} ${stem} TIMEOUT 3600 LABEL slow)
 endfunction()
 
+# lab_browser_test(<folder> <stem>): a test that opens a page in Chromium, and is skipped without it.
+function(lab_browser_test folder stem)
+  lab_gtest(${folder} ${stem} TIMEOUT 600 LABEL browser)
+endfunction()
+
 # lab_leave_out_if_sanitized(<target>): a sanitized program's time means nothing, so `all` skips it.
 function(lab_leave_out_if_sanitized target)
   if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")

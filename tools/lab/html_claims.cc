@@ -62,7 +62,7 @@ std::vector<std::string> measured_cells(const TableRow& row, const TableRow& fp1
           timed ? std::string(isa_name(row.speed.front()->path)) : "-",
           number(row.quality->bits_per_byte.value),
           baseline ? "-" : with_interval(row.quality->delta),
-          fmt::format("{:.1f} %", 100 * row.quality->recall.value),
+          fmt::format("{:.1f}\u00A0%", 100 * row.quality->recall.value),
           baseline ? "1"
           : !timed ? "-"
                    : with_interval(row.speed.front()->to_fp16),
@@ -138,9 +138,9 @@ std::string html_tradeoff_table(const Results& results) {
   for (const TableRow& row : rows) measured.rows.push_back(measured_cells(row, rows[0]));
   return html_table(written, "written") + (rows.empty() ? "" : html_table(measured, "measured")) +
          html_element("p",
-                      "Time: of a linear layer at M tokens, for the KV cache of decode attention, "
-                      "as a ratio to FP16. Bytes: of the linear layers, for the KV cache of the "
-                      "cache, as a ratio. In brackets 95 % intervals.",
+                      "Time: of a linear layer at M tokens, in the row of the KV cache of decode "
+                      "attention, as a ratio to FP16. Bytes: of the linear layers, in that row of "
+                      "the cache, as a ratio. In brackets 95 % intervals.",
                       "class=\"dim\"");
 }
 

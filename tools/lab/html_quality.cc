@@ -44,7 +44,7 @@ std::vector<Weighed> weighed(const Results& results) {
   return rows;
 }
 
-std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
+std::string percent(double share) { return fmt::format("{:.1f}\u00A0%", 100 * share); }
 
 std::string percents(const Interval& share) {
   if (share.low == share.high) return percent(share.value);

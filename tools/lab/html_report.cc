@@ -98,6 +98,19 @@ std::string figure_section(const HtmlFigure& figure, const std::string& command)
          "<p class=\"repeat\">Reproduce: " + command_element(command) + "</p>\n</section>\n";
 }
 
+/// In single quotes, as a shell takes it.
+std::string shell_word(const std::string& text) {
+  std::string word = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      word += "'\\''";
+    } else {
+      word += c;
+    }
+  }
+  return word + "'";
+}
+
 }  // namespace
 
 std::string compare_command(const Results& results) {
@@ -107,7 +120,7 @@ std::string compare_command(const Results& results) {
   if (!c.only.empty()) command += " --only " + c.only;
   if (c.isa_forced) command += fmt::format(" --isa {}", isa_name(c.isa));
   // The lab's own model has no path.
-  if (!c.model.starts_with("the lab's")) command += " --model '" + c.model + "'";
+  if (!c.model.starts_with("the lab's")) command += " --model " + shell_word(c.model);
   const bool calibrated = std::ranges::any_of(results.quality.rows, [](const QualityRow& row) {
     const auto& fixed = row.configuration->fixed;
     return fixed && fixed->set == CalibrationSet::kFile;
