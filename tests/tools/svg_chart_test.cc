@@ -7,12 +7,14 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <sstream>
 #include <string>
 
 #include "common/contract.h"
 #include "common/random.h"
 #include "lab/svg_axis.h"
 #include "lab/svg_labels.h"
+#include "lab/svg_style.h"
 #include "support/seed.h"
 #include "tools/svg_checks.h"
 
@@ -166,6 +168,30 @@ TEST(SvgChart, LetsNoMarkerRunThroughALabel) {
   }
 }
 
+TEST(SvgChart, AsAPartOfAPageSharesNothingWithOtherCharts) {
+  const Chart chart = chart_of(line_panel({0, 1}, {0, 1}));
+  const std::string one = svg_figure(chart, "one");
+  EXPECT_TRUE(is_well_formed(one));
+  EXPECT_THAT(one, HasSubstr("aria-labelledby=\"one-title one-desc\""));
+  EXPECT_THAT(one, HasSubstr("<title id=\"one-title\">title</title>"));
+  EXPECT_EQ(count_of(one, ">title</text>"), 0) << "the page has the heading";
+  EXPECT_EQ(count_of(one, "<style>"), 0) << "the page has the style";
+  // Every rule of it is about what lies below a chart, so that a page keeps its own texts.
+  std::string style = svg_style();
+  const std::string dark = "@media screen and (prefers-color-scheme:dark){";
+  ASSERT_EQ(count_of(style, dark), 1);
+  style.replace(style.find(dark), dark.size(), "}");
+  std::size_t from = 0;
+  for (std::size_t open = style.find('{'); open != std::string::npos;
+       open = style.find('{', from)) {
+    std::istringstream selectors(style.substr(from, open - from));
+    for (std::string selector; std::getline(selectors, selector, ',');) {
+      EXPECT_THAT(selector, testing::ContainsRegex("^[}\n]*\\.chart ")) << selector;
+    }
+    from = style.find('}', open) + 1;
+  }
+}
+
 TEST(SvgChart, PutsTicksAtRoundNumbers) {
   EXPECT_THAT(labels(SvgAxis(false, 0, 1, 0, 400).ticks(64)),
               testing::ElementsAre("0", "0.2", "0.4", "0.6", "0.8", "1"));
@@ -203,6 +229,9 @@ TEST(SvgChart, RefusesWhatItCannotShow) {
   EXPECT_THROW(svg_chart({.title = "", .subtitle = "", .description = "", .panels = {}}),
                ContractError);
   expect_refused({.x = {.label = "x"}, .y = {.label = "y"}}, "a panel has no data");
+  ChartPanel many = line_panel({0, 1}, {0, 1});
+  many.lines.resize(7, many.lines[0]);
+  expect_refused(many, "more than 6 series");
   expect_refused(line_panel({}, {}), "'one' has 0 x and 0 y");
   expect_refused(line_panel({1, 2}, {1}), "'one' has 2 x and 1 y");
   expect_refused(line_panel({1, 2}, {1, kNan}), "not finite");

@@ -94,7 +94,8 @@ std::optional<HtmlFigure> quality_figure(const Results& results) {
                                   .high = high * 1.5},
                             .y = {.label = "KL from FP16, nats a byte, log scale", .log = true},
                             .points = {points},
-                            .height = 380}}},
+                            .height =
+                                std::min(320 + 8.0 * static_cast<double>(rows.size()), 520.0)}}},
       .reading =
           "Lower is nearer to FP16, and to the left is smaller. FP16 itself takes 16 bits and "
           "has KL 0, which a log axis cannot show. Names are explained in the plan. In "

@@ -42,6 +42,11 @@ ChartPanel panel_of(const std::vector<const ServingRow*>& rows, const std::strin
   return panel;
 }
 
+/// "8", "2.5", "593".
+std::string short_number(double value) {
+  return value < 1000 ? fmt::format("{:.3g}", value) : fmt::format("{:.0f}", value);
+}
+
 std::string milliseconds(double seconds) { return number(1e3 * seconds); }
 
 /// How many times the 99th percentile grows from the lowest rate to the highest.
@@ -58,8 +63,8 @@ std::string bottleneck(const ServingRow& row) {
   return fmt::format(
       "{}; from {} to {} requests a second ({:.0f} % to {:.0f} % of what it can do) the p99 of {} "
       "grows {} times to the first token and {} times between tokens.",
-      what, number(first.rate), number(last.rate), 100 * first.utilisation, 100 * last.utilisation,
-      row.config, number(ttft), number(tpot));
+      what, short_number(first.rate), short_number(last.rate), 100 * first.utilisation,
+      100 * last.utilisation, row.config, short_number(ttft), short_number(tpot));
 }
 
 }  // namespace
@@ -76,7 +81,7 @@ std::optional<HtmlFigure> serving_figure(const ServingSweep& sweep, std::size_t 
   for (const ServingRow* row : rows) {
     for (const ServingPoint& p : row->points) {
       table.rows.push_back(
-          {row->config, number(p.rate), fmt::format("{:.0f} %", 100 * p.utilisation),
+          {row->config, short_number(p.rate), fmt::format("{:.0f} %", 100 * p.utilisation),
            milliseconds(p.ttft.p99), milliseconds(p.tpot.p99), milliseconds(p.ttft.p50),
            milliseconds(p.tpot.p50), number(p.goodput), number(p.tokens_per_second),
            number(p.batch), fmt::format("{:.0f} %", 100 * p.kv_used),
@@ -103,7 +108,7 @@ std::optional<HtmlFigure> serving_figure(const ServingSweep& sweep, std::size_t 
                       "first token within {} ms and the others within {} ms each.",
                       sweep.requests,
                       sweep.modelled ? "; times come from the cost model, not from a clock" : "",
-                      milliseconds(sweep.ttft_goal), milliseconds(sweep.tpot_goal)),
+                      short_number(1e3 * sweep.ttft_goal), short_number(1e3 * sweep.tpot_goal)),
       .bottleneck = bottleneck(*rows.front()),
       .table = table};
 }

@@ -15,7 +15,6 @@ namespace qlab {
 namespace {
 
 constexpr double kFarFromBoth = 0.3;  // of either limit; below it the kernel itself sets the pace
-constexpr double kSamePlace = 0.1;    // of the logarithm: half of a mark
 
 bool is_linear(const SpeedRow& row) { return row.operation.find(", M = ") != std::string::npos; }
 
@@ -84,15 +83,6 @@ double gflops(const SpeedRow& row) {
 /// The kinds of points of the roofline, with their names.
 using Kinds = std::vector<std::pair<std::string, std::vector<const SpeedRow*>>>;
 
-/// Two formats at one place share a name, "int8, int8_static": nobody could tell their marks apart.
-void add_point(ChartPoints& points, double x, double y, const std::string& name) {
-  const auto same = std::ranges::find_if(points.points, [&](const ChartPoint& p) {
-    return p.x == x && std::abs(std::log(p.y / y)) < kSamePlace;
-  });
-  if (same != points.points.end()) same->label += ", " + name;
-  points.points.push_back({x, y, same == points.points.end() ? name : ""});
-}
-
 Chart roofline_chart(const Speed& speed, const Kinds& kinds) {
   const double bandwidth = speed.read_bytes_per_second * 1e-9;
   const double peak = speed.fma_flops_per_second * 1e-9;
@@ -105,7 +95,7 @@ Chart roofline_chart(const Speed& speed, const Kinds& kinds) {
     for (const SpeedRow* row : rows) {
       low = std::min(low, intensity(*row));
       high = std::max(high, intensity(*row));
-      add_point(points, intensity(*row), gflops(*row), row->name);
+      points.points.push_back({intensity(*row), gflops(*row), row->name});
     }
     panel.points.push_back(points);
   }

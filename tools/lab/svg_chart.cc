@@ -233,11 +233,11 @@ class Drawing {
     std::vector<LabelledPoint> points;
     std::vector<std::string> names;
     std::vector<SvgSegment> lines;
-    for (const ChartPoints& kind : panel.points) {
-      for (const ChartPoint& p : kind.points) {
+    for (std::size_t kind = 0; kind < panel.points.size(); ++kind) {
+      for (const ChartPoint& p : panel.points[kind].points) {
         if (!can_show(p, panel)) continue;
         const double here = x.position(p.x);
-        points.push_back({here, y.position(p.y), text_width(p.label, kChartText)});
+        points.push_back({here, y.position(p.y), text_width(p.label, kChartText), kind});
         names.push_back(p.label);
         if (p.low && p.high) lines.push_back({here, y.position(*p.low), here, y.position(*p.high)});
       }

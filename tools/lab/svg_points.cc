@@ -21,7 +21,8 @@ namespace {
 // A line of text around its baseline, in fonts with tall boxes.
 constexpr double kAbove = 0.95 * kChartText, kBelow = 0.25 * kChartText;
 constexpr double kRings[] = {8, 20, 34, 50, 70, 95, 125, 160, 200};
-constexpr int kRounds = 4, kOrders = 40;
+constexpr double kWidestShared = 230;  // half of a plot
+constexpr int kRounds = 4, kOrders = 16;
 constexpr double kNoPlace = 2000;  // dearer than any place
 constexpr double kForbidden = std::numeric_limits<double>::infinity();
 
@@ -181,6 +182,24 @@ class Placement {
   std::vector<std::optional<Candidate>> chosen_;
 };
 
+/// Nobody could tell apart which of these names belongs to which mark.
+void share_names(std::vector<LabelledPoint>& points, std::vector<std::string>& names) {
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const bool cover =
+          std::hypot(points[i].x - points[j].x, points[i].y - points[j].y) < kMarkReach;
+      if (names[i].empty() || names[j].empty() || points[i].kind != points[j].kind || !cover)
+        continue;
+      const std::string both = names[j] + ", " + names[i];
+      if (text_width(both, kChartText) > kWidestShared) continue;
+      names[j] = both;
+      points[j].width = text_width(both, kChartText);
+      names[i].clear();
+      points[i].width = 0;
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::optional<PointLabelPlace>> place_point_labels(
@@ -191,22 +210,30 @@ std::vector<std::optional<PointLabelPlace>> place_point_labels(
 
 LabelledNames place_or_number(std::vector<LabelledPoint> points, std::vector<std::string> names,
                               const SvgBox& plot, const std::vector<SvgSegment>& segments) {
+  share_names(points, names);
   LabelledNames result{std::move(names), place_point_labels(points, plot, segments), ""};
-  std::vector<bool> numbered(points.size());
+  std::vector<std::string> numbered(points.size());
   int numbers = 0;
   for (std::size_t i = 0; i < points.size();) {
-    if (result.names[i].empty() || result.places[i] || numbered[i]) {
+    if (result.names[i].empty() || result.places[i] || !numbered[i].empty()) {
       ++i;
       continue;
     }
-    const std::string number = std::to_string(++numbers);
-    result.key += (numbers > 1 ? ", " : "") + number + " " + result.names[i];
-    result.names[i] = number;
-    numbered[i] = true;
-    points[i].width = text_width(number, kChartText);
+    numbered[i] = std::exchange(result.names[i], std::to_string(++numbers));
+    points[i].width = text_width(result.names[i], kChartText);
     result.places = place_point_labels(points, plot, segments);
     i = 0;  // the number may have taken the place of a name
   }
+  std::string lost;
+  for (int number = 1; number <= numbers; ++number) {
+    const std::string text = std::to_string(number);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      if (numbered[i].empty() || result.names[i] != text) continue;
+      std::string& list = result.places[i] ? result.key : lost;
+      list += (list.empty() ? "" : ", ") + (result.places[i] ? text + " " : "") + numbered[i];
+    }
+  }
+  if (!lost.empty()) result.key += (result.key.empty() ? "" : "; ") + ("not named above: " + lost);
   return result;
 }
 

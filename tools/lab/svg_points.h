@@ -3,6 +3,7 @@
 /// Places for the labels of points: free of each other and of every mark, near their own.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct SvgSegment {
 /// A point of the picture, and the width of its label; 0 for one that has none.
 struct LabelledPoint {
   double x, y, width;
+  std::size_t kind = 0;
 };
 
 struct PointLabelPlace {
@@ -39,10 +41,13 @@ std::vector<std::optional<PointLabelPlace>> place_point_labels(
 struct LabelledNames {
   std::vector<std::string> names;  ///< what stands beside each point: its name, or a number
   std::vector<std::optional<PointLabelPlace>> places;
-  std::string key;  ///< "1 int8, 2 int8_llm": the names of the numbers; empty if all found room
+  /// "1 int8, 2 int8_llm": the names of the numbers, and those that not even a number could stand for.
+  /// Empty if all found room.
+  std::string key;
 };
 
-/// The same, for names; one that finds no room gives it to a number.
+/// The same, for names; one that finds no room gives it to a number. Points of one `kind` whose marks
+/// cover each other share a name, "int8, int8_smooth", as long as it stays short.
 LabelledNames place_or_number(std::vector<LabelledPoint> points, std::vector<std::string> names,
                               const SvgBox& plot, const std::vector<SvgSegment>& segments);
 
