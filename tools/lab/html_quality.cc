@@ -44,6 +44,9 @@ std::vector<Weighed> weighed(const Results& results) {
   return rows;
 }
 
+/// "4.188", "16".
+std::string bits_text(double bits) { return fmt::format("{:.4g}", bits); }
+
 std::string percent(double share) { return fmt::format("{:.1f}\u00A0%", 100 * share); }
 
 std::string percents(const Interval& share) {
@@ -71,7 +74,7 @@ std::optional<HtmlFigure> quality_figure(const Results& results) {
   double low = rows[0].bits, high = low;
   for (const auto& [quality, bits] : rows) {
     points.points.push_back({bits, quality->kl.value, quality->configuration->name});
-    table.rows.push_back({quality->configuration->name, number(bits), with_interval(quality->kl),
+    table.rows.push_back({quality->configuration->name, bits_text(bits), with_interval(quality->kl),
                           with_interval(quality->delta), percents(quality->recall)});
     low = std::min(low, bits);
     high = std::max(high, bits);
@@ -103,9 +106,9 @@ std::optional<HtmlFigure> quality_figure(const Results& results) {
       .bottleneck = fmt::format(
           "the precision of a code, not its storage: with the fewest bits, {} ({}), predictions "
           "move by {} nats a byte; they move least with {} ({} bits), by {}.",
-          number(fewest->bits), fewest->quality->configuration->name,
+          bits_text(fewest->bits), fewest->quality->configuration->name,
           number(fewest->quality->kl.value), nearest->quality->configuration->name,
-          number(nearest->bits), number(nearest->quality->kl.value)),
+          bits_text(nearest->bits), number(nearest->quality->kl.value)),
       .table = table};
 }
 
@@ -122,7 +125,7 @@ std::optional<HtmlFigure> recall_figure(const Results& results) {
     const Interval& recall = row.recall;
     points.points.push_back({bits_of(row), 100 * recall.value, row.configuration->name,
                              100 * recall.low, 100 * recall.high});
-    table.rows.push_back({row.configuration->name, number(bits_of(row)), percents(recall),
+    table.rows.push_back({row.configuration->name, bits_text(bits_of(row)), percents(recall),
                           percents(row.recall_delta), with_interval(row.delta)});
     if (row.configuration->name == "fp16") fp16 = &row;
     if (fp16 != nullptr && recall.high >= fp16->recall.value &&
@@ -144,13 +147,14 @@ std::optional<HtmlFigure> recall_figure(const Results& results) {
                             .y = {.label = "recall, %", .low = 0, .high = 105},
                             .points = {points},
                             .height = 320}}},
-      .reading =
-          "Vertical lines are 95 % intervals over documents. A run with --only kv has more "
-          "formats.",
+      .reading = std::string("Vertical lines are 95 % intervals over documents.") +
+                 (results.circumstances.quick && results.circumstances.only.empty()
+                      ? " A run with --only kv, or one that is not quick, has more formats."
+                      : ""),
       .bottleneck = fmt::format(
           "the bits of K and V; the fewest whose interval reaches FP16's recall of {} are {}, "
           "of {}.",
-          percent(fp16->recall.value), number(bits_of(*fewest)), fewest->configuration->name),
+          percent(fp16->recall.value), bits_text(bits_of(*fewest)), fewest->configuration->name),
       .table = table};
 }
 
