@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Opens the HTML report in a browser without a window, wide and as narrow as a phone, in light and dark:
-/// nothing scrolls sideways, no text covers another, every plot shows something, every text has contrast,
-/// and the browser has nothing to say. Skipped where there is no Chromium.
+/// Opens the HTML report in a browser without a window, wide and as narrow as a phone, in light and
+/// dark: nothing scrolls sideways, no text covers another, every plot shows something, every text
+/// has contrast, and the browser has nothing to say. Skipped where there is no Chromium.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -72,7 +72,8 @@ Seen look_at_page(const std::string& browser, std::string html, const View& view
     const std::size_t start = from + begin.size();
     seen.findings = run.out.substr(start, run.out.find("</pre>", start) - start);
   }
-  // Of its own troubles, with no bus and no screen, a browser speaks too; pages speak on the console.
+  // Of its own troubles, with no bus and no screen, a browser speaks too; pages speak on the
+  // console.
   for (const std::string& line : lines_of(run.err)) {
     if (line.find("CONSOLE") != std::string::npos) seen.console += line + "\n";
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Tests of the HTML report: that it is one file of balanced tags with every claim and every plot, and
-/// that no text of elsewhere becomes a part of the page.
+/// Tests of the HTML report: that it is one file of balanced tags with every claim and every plot,
+/// and that no text of elsewhere becomes a part of the page.
 #include "lab/html_report.h"
 
 #include <gmock/gmock.h>

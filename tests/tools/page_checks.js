@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measures a page as a browser laid it out, and sends what is wrong with it to the window around it, a
-// line each. Only a copy of the page has this script: the report itself has none.
+// Measures a page as a browser laid it out, and sends what is wrong with it to the window around
+// it, a line each. Only a copy of the page has this script: the report itself has none.
 'use strict';
 
 /** What people may read: elements whose own text is not blank. */

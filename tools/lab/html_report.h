@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The HTML report: one file that needs nothing else, readable in light and dark, on a phone, on paper,
-/// by ear and without a script.
+/// The HTML report: one file that needs nothing else, readable in light and dark, on a phone, on
+/// paper, by ear and without a script.
 #pragma once
 
 #include <string>

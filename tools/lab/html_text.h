@@ -13,7 +13,8 @@ namespace qlab {
 /// `text` as HTML has it, fit for an attribute too.
 std::string html_text(std::string_view text);
 
-/// "<tag attributes>text</tag>" with the text escaped, and a line's end. `attributes` are the page's own.
+/// "<tag attributes>text</tag>" with the text escaped, and a line's end. `attributes` are the
+/// page's own.
 std::string html_element(std::string_view tag, std::string_view text,
                          std::string_view attributes = "");
 

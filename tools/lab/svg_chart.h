@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// svg_chart: a chart as an SVG file that needs nothing else, readable in light and dark, on a phone
-/// and on paper.
+/// svg_chart: a chart as an SVG file that needs nothing else, readable in light and dark, on a
+/// phone and on paper.
 ///
 /// Nothing depends on colour alone: lines differ in their dashes too, points in their marks, and a
 /// marker has its label at its own line. Text is text, in whatever font the reader has.
@@ -27,7 +27,8 @@ struct ChartLine {
   bool marks = false;  ///< a mark at every point
 };
 
-/// A point with its name beside it, if it has one, and its interval as a vertical line, if it has one.
+/// A point with its name beside it, if it has one, and its interval as a vertical line, if it has
+/// one.
 struct ChartPoint {
   double x, y;
   std::string label = {};
@@ -52,8 +53,9 @@ struct ChartMarker {
   std::string label;
 };
 
-/// One pair of axes. A log axis leaves out what is not above 0. Two or more series get a legend, six
-/// are the most. The label of a point that has no room in the plot gets a number there, and stands below.
+/// One pair of axes. A log axis leaves out what is not above 0. Two or more series get a legend,
+/// six are the most. The label of a point that has no room in the plot gets a number there, and
+/// stands below.
 struct ChartPanel {
   ChartAxis x, y;
   std::vector<ChartBars> bars = {};
@@ -74,8 +76,8 @@ struct Chart {
 ///         axes can show), NaN, an infinity other than a line's +∞ in y, sizes that differ.
 std::string svg_chart(const Chart& chart);
 
-/// The same as a part of an HTML page that holds svg_style() once: ids begin with `id`, and the title is
-/// there for screen readers only, as the page has a heading for it.
+/// The same as a part of an HTML page that holds svg_style() once: ids begin with `id`, and the
+/// title is there for screen readers only, as the page has a heading for it.
 std::string svg_figure(const Chart& chart, std::string_view id);
 
 }  // namespace qlab

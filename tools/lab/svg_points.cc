@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Labels one after the other at the cheapest free place of a few dozen, and again, now that the others
-/// stand.
+/// Labels one after the other at the cheapest free place of a few dozen, and again, now that the
+/// others stand.
 #include "lab/svg_points.h"
 
 #include <algorithm>

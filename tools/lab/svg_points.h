@@ -31,9 +31,9 @@ struct PointLabelPlace {
       leader;  ///< from the mark to the text, where the text is not next to it
 };
 
-/// Of each label its place, or nothing where there is no room. Labels stay within `plot`, cover no mark
-/// and no other label, no leader runs through a label or another leader; lines in `segments` are kept
-/// clear where that is possible.
+/// Of each label its place, or nothing where there is no room. Labels stay within `plot`, cover no
+/// mark and no other label, no leader runs through a label or another leader; lines in `segments`
+/// are kept clear where that is possible.
 std::vector<std::optional<PointLabelPlace>> place_point_labels(
     const std::vector<LabelledPoint>& points, const SvgBox& plot,
     const std::vector<SvgSegment>& segments);
@@ -41,13 +41,13 @@ std::vector<std::optional<PointLabelPlace>> place_point_labels(
 struct LabelledNames {
   std::vector<std::string> names;  ///< what stands beside each point: its name, or a number
   std::vector<std::optional<PointLabelPlace>> places;
-  /// "1 int8, 2 int8_llm": the names of the numbers, and those that not even a number could stand for.
-  /// Empty if all found room.
+  /// "1 int8, 2 int8_llm": the names of the numbers, and those that not even a number could stand
+  /// for. Empty if all found room.
   std::string key;
 };
 
-/// The same, for names; one that finds no room gives it to a number. Points of one `kind` whose marks
-/// cover each other share a name, "int8, int8_smooth", as long as it stays short.
+/// The same, for names; one that finds no room gives it to a number. Points of one `kind` whose
+/// marks cover each other share a name, "int8, int8_smooth", as long as it stays short.
 LabelledNames place_or_number(std::vector<LabelledPoint> points, std::vector<std::string> names,
                               const SvgBox& plot, const std::vector<SvgSegment>& segments);
 

@@ -8,8 +8,8 @@
 namespace qlab {
 
 std::string svg_style() {
-  // Blue, vermilion, green and purple of Okabe and Ito, "Color Universal Design", 2008, dark enough for
-  // thin lines on white; lighter ones on black. Paper is white whatever the screen prefers.
+  // Blue, vermilion, green and purple of Okabe and Ito, "Color Universal Design", 2008, dark enough
+  // for thin lines on white; lighter ones on black. Paper is white whatever the screen prefers.
   return R"(.chart text{font:15px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:#1f2328}
 .chart .t{font-size:18px;font-weight:600}.chart .q{fill:#59636e}.chart .bg{fill:#fff}
 .chart .p{paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-linejoin:round}
