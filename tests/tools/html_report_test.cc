@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <regex>
 #include <set>
 #include <string>
@@ -169,6 +170,23 @@ TEST(HtmlReport, ScalesALongCallToTheWholeLayer) {
   const HtmlFigure figure = *latency_figure(r);
   EXPECT_THAT(figure.chart.panels[0].lines[0].y, testing::ElementsAre(1, 8));
   EXPECT_THAT(figure.reading, StartsWith("layer 8×8,"));
+}
+
+TEST(HtmlReport, DrawsWhatThereIsOfOddNumbers) {
+  Results r = page_results();
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  QualityRow& row = *std::ranges::find_if(
+      r.quality.rows, [](const QualityRow& q) { return q.configuration->name == "kv_int8"; });
+  row.recall = {0.5, 0.6, 0.7};  // a bootstrap of few documents can miss its value
+  r.quality.rows[1].kl = r.quality.rows[2].kl = {kNan, kNan, kNan};
+  r.quality.rows.back().recall = {kNan, kNan, kNan};
+  for (ServingRow& served : r.serving[0].rows) {
+    for (ServingPoint& point : served.points) point.tpot = {0, 0, 0};  // answers of one token
+    served.points.resize(1);
+  }
+  EXPECT_EQ(html_figures(r).size(), 5U);
+  EXPECT_EQ(serving_figure(r.serving[0], 1)->chart.panels.size(), 1U);
+  EXPECT_THAT(html_report(r), HasSubstr("at a rate of 1 a second"));
 }
 
 TEST(HtmlReport, LeavesOutPlotsWithoutNumbers) {

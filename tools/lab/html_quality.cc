@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "lab/html_charts.h"
 #include "lab/report_text.h"
@@ -39,7 +40,7 @@ std::vector<Weighed> weighed(const Results& results) {
     const Configuration& c = *row.configuration;
     if (c.outliers || c.recipe.kv != KvFormat::kFp16 || c.name == "fp16") continue;
     const auto bits = weight_bits(results, c);
-    if (bits && row.kl.value > 0) rows.push_back({&row, *bits});
+    if (bits && row.kl.value > 0 && std::isfinite(row.kl.value)) rows.push_back({&row, *bits});
   }
   return rows;
 }
@@ -121,10 +122,12 @@ std::optional<HtmlFigure> recall_figure(const Results& results) {
   const QualityRow *fp16 = nullptr, *fewest = nullptr;
   const auto bits_of = [](const QualityRow& row) { return kv_bits(row.configuration->recipe.kv); };
   for (const QualityRow& row : results.quality.rows) {
-    if (!about_cache_only(row)) continue;
+    if (!about_cache_only(row) || !std::isfinite(row.recall.value)) continue;
     const Interval& recall = row.recall;
+    // Of few documents the interval of a bootstrap need not reach the value.
     points.points.push_back({bits_of(row), 100 * recall.value, row.configuration->name,
-                             100 * recall.low, 100 * recall.high});
+                             100 * std::min(recall.low, recall.value),
+                             100 * std::max(recall.high, recall.value)});
     table.rows.push_back({row.configuration->name, bits_text(bits_of(row)), percents(recall),
                           percents(row.recall_delta), with_interval(row.delta)});
     if (row.configuration->name == "fp16") fp16 = &row;

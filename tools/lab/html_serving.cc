@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "lab/html_charts.h"
 #include "lab/report_text.h"
@@ -30,12 +31,14 @@ ChartPanel panel_of(const std::vector<const ServingRow*>& rows, const std::strin
   for (const ServingRow* row : rows) {
     ChartLine line{.name = row->config, .x = {}, .y = {}, .marks = true};
     for (const ServingPoint& point : row->points) {
+      if (!std::isfinite((point.*metric).p99)) continue;  // nothing came of these requests
       line.x.push_back(point.rate);
       line.y.push_back(1e3 * (point.*metric).p99);
       low = std::min(low, point.rate);
       high = std::max(high, point.rate);
     }
-    panel.lines.push_back(line);
+    const auto shown = [](double y) { return y > 0; };
+    if (std::ranges::any_of(line.y, shown)) panel.lines.push_back(line);
   }
   panel.x.low = low * 0.9;
   panel.x.high = high * 1.1;
@@ -56,6 +59,10 @@ double growth(const ServingRow& row, Percentiles ServingPoint::*metric) {
 
 std::string bottleneck(const ServingRow& row) {
   const ServingPoint &first = row.points.front(), &last = row.points.back();
+  if (row.points.size() == 1 || first.tpot.p99 <= 0 || first.ttft.p99 <= 0) {
+    return fmt::format("at a rate of {} a second, {} uses {:.0f} % of what it can do.",
+                       short_number(first.rate), row.config, 100 * first.utilisation);
+  }
   const double ttft = growth(row, &ServingPoint::ttft), tpot = growth(row, &ServingPoint::tpot);
   const std::string what = last.utilisation >= 1 ? "the server's capacity, so that requests queue"
                            : ttft > tpot         ? "waiting for the first step"
@@ -88,8 +95,12 @@ std::optional<HtmlFigure> serving_figure(const ServingSweep& sweep, std::size_t 
            fmt::format("{}", p.preemptions)});
     }
   }
-  ChartPanel ttft = panel_of(rows, "p99 time to first token, ms, log scale", &ServingPoint::ttft);
-  ttft.x.label = "";  // the panel below has it
+  std::vector<ChartPanel> panels = {
+      panel_of(rows, "p99 time to first token, ms, log scale", &ServingPoint::ttft),
+      panel_of(rows, "p99 time of an output token, ms, log scale", &ServingPoint::tpot)};
+  std::erase_if(panels, [](const ChartPanel& panel) { return panel.lines.empty(); });
+  if (panels.empty()) return std::nullopt;
+  for (std::size_t i = 0; i + 1 < panels.size(); ++i) panels[i].x.label = "";  // the last has it
   return HtmlFigure{
       .id = fmt::format("serving-{}", number_of_sweep),
       .heading = fmt::format("Tail latency against load: {}, {}", sweep.model, sweep.machine),
@@ -100,8 +111,7 @@ std::optional<HtmlFigure> serving_figure(const ServingSweep& sweep, std::size_t 
                     "99th percentile of the time to the first token, and of the time of each "
                     "token behind it. The table below has every point.",
                     rows.size()),
-                .panels = {ttft, panel_of(rows, "p99 time of an output token, ms, log scale",
-                                          &ServingPoint::tpot)}},
+                .panels = panels},
       .reading =
           fmt::format("{} requests, in every format the same at the same times{}. In time is a "
                       "request with its "
