@@ -41,7 +41,7 @@ footer{margin-top:4rem;border-top:1px solid var(--line);color:var(--dim)}
 .command span{white-space:nowrap}
 @media(max-width:40rem){caption span{display:inline-block;position:sticky;left:0;max-width:calc(100vw - 2.5rem)}
 body{padding:.75rem .9rem 3rem}.chart{width:calc(100% + 1.4rem);margin-left:-.7rem}h1{font-size:1.55rem}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}
-@media print{html{font-size:10pt}body{max-width:none;padding:0}nav,.skip{display:none}a{color:inherit;text-decoration:none}
+@media print{html{font-size:10pt}footer{margin-top:1rem}body{max-width:none;padding:0}nav,.skip{display:none}a{color:inherit;text-decoration:none}
 .scroll{overflow:visible}table{font-size:8pt;width:100%}th,td{padding:.15rem .3rem}tbody .n{white-space:normal}.w,thead th{min-width:0}
 svg,.claims li,tr,dl,.limit,.repeat{break-inside:avoid}h2,h3,h4,caption{break-after:avoid}thead{display:table-header-group}
 .chart{max-width:15cm;margin:0 auto}.claims{display:block;columns:2;column-gap:.75rem}.claims li{margin-bottom:.5rem}}
