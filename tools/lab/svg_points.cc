@@ -157,11 +157,16 @@ class Placement {
       return kForbidden;
     }
     double cost = 0;
+    int crossed = 0;
     for (std::size_t j = 0; j < points_.size(); ++j) {
       const SvgBox mark = mark_of(points_[j]);
       if (overlap(c.box, mark)) return kForbidden;
       if (j == i) continue;
-      if (c.place.leader && through(*c.place.leader, mark)) cost += 60;
+      if (c.place.leader && through(*c.place.leader, mark)) {
+        // One may be passed; of two, a number next to the mark is easier to follow.
+        if (++crossed == 2) return kForbidden;
+        cost += 60;
+      }
       if (!chosen_[j]) continue;
       const Candidate& other = *chosen_[j];
       if (overlap(c.box, other.box) || (c.place.leader && through(*c.place.leader, other.box)) ||
