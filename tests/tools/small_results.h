@@ -22,6 +22,17 @@ inline Checkpoint first_block() {
   return checkpoint;
 }
 
+/// A 7B model on paper with few requests, and the cut-off one by the clock.
+inline std::vector<ServingSweep> small_sweeps(const Checkpoint& checkpoint,
+                                              const Machine& machine) {
+  ServingPlan big = big_serving_plan(/*quick=*/true), tiny = tiny_serving_plan();
+  big.requests = 60;
+  tiny.requests = 4;
+  const MeasuredDevice device = measured_device(kSource / "plan/measured", "h200");
+  return {modelled_sweep(big, named_models().front(), device),
+          real_sweep(tiny, checkpoint, "one block", 2, machine, [](double, const auto&) {})};
+}
+
 /// One small run, shared by the tests below.
 inline const Results& small_results() {
   static const Results results = [] {
@@ -57,6 +68,10 @@ inline const Results& small_results() {
                                 r.measurements);
     r.speed = measure_speed(plan, 1, machine, progress, 0, 1, r.measurements);
     r.memory = measure_memory(checkpoint, configurations(), 24, machine, r.measurements);
+    for (ServingSweep& sweep : small_sweeps(checkpoint, machine)) {
+      add_serving_measurements(sweep, r.measurements);
+      r.serving.push_back(std::move(sweep));
+    }
     return r;
   }();
   return results;

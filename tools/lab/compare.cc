@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lab/compare_serving.h"
 #include "lab/html_report.h"
 #include "lab/output_file.h"
 #include "lab/results.h"
@@ -86,13 +87,21 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
   const double tokens_per_second = quality_tokens / (options.quick ? 10 : 60);
   SpeedPlan timed = speed_plan(options.quick, options.only);
   timed.mine = options.mine;
-  Progress progress(terminal, quality_tokens + tokens_per_second * timed.seconds);
+  const double behind_speed = quality_tokens + tokens_per_second * timed.seconds;
+  const double serving_tokens = tokens_per_second * serving_seconds(options);
+  Progress progress(terminal, behind_speed + serving_tokens);
   Quality quality = measure_quality(checkpoint, evaluation, chosen, options.seed, fastest, progress,
                                     measurements);
   Speed speed = measure_speed(timed, options.seed, machine, progress, quality_tokens,
                               tokens_per_second, measurements);
   std::vector<MemoryRow> memory =
       measure_memory(checkpoint, chosen, options.budget_gib, fastest, measurements);
+  std::vector<ServingSweep> serving = measure_serving(
+      options, plan, checkpoint, machine,
+      [&](double share, const std::string& what) {
+        progress.show(behind_speed + share * serving_tokens, what);
+      },
+      measurements);
   progress.clear();
 
   const Results results{
@@ -114,7 +123,7 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
       .quality = std::move(quality),
       .speed = std::move(speed),
       .memory = std::move(memory),
-      .serving = {},
+      .serving = std::move(serving),
       .measurements = std::move(measurements)};
   fmt::print("{}", report(results, terminal));
   if (json) json->commit(to_json(results));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "lab/json_serving.h"
 #include "lab/results.h"
 
 namespace qlab {
@@ -133,6 +134,8 @@ std::string to_json(const Results& results) {
   for (const JudgedClaim& judged : results.claims()) {
     claims.push_back(to_json(judged, results.measurements));
   }
+  Json serving = Json::array();
+  for (const ServingSweep& sweep : results.serving) serving.push_back(serving_json(sweep));
   const Json json = {{"schema", "quantization-lab.compare"},
                      {"schema_version", kJsonSchemaVersion},
                      {"version", QLAB_VERSION},
@@ -145,7 +148,8 @@ std::string to_json(const Results& results) {
                      {"quality", list(results.quality.rows)},
                      {"speed", list(results.speed.rows)},
                      {"crossovers", list(results.speed.crossovers)},
-                     {"memory", list(results.memory)}};
+                     {"memory", list(results.memory)},
+                     {"serving", serving}};
   return json.dump(1) + "\n";
 }
 

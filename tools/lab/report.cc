@@ -26,6 +26,7 @@ class Report : ReportText {
     report_quality(r_, *this);
     speed();
     memory();
+    serving();
     table();
     claims();
     return finished();
@@ -151,8 +152,14 @@ class Report : ReportText {
     }
   }
 
+  void serving() {
+    title("4. Serving: what users wait for as requests come faster");
+    for (const ServingSweep& sweep : r_.serving) report_serving(sweep, *this);
+    note("p50, p90, p99, and other models, rates, traces: ./lab serve-bench --help");
+  }
+
   void table() {
-    title("4. The tradeoff table");
+    title("5. The tradeoff table");
     note(
         "against FP16. Time: of a linear layer at M tokens; for the KV cache, of decode attention. "
         "Bytes: of the linear layers; for the KV cache, of the cache");

@@ -12,6 +12,7 @@
 namespace qlab {
 
 struct Results;
+struct ServingSweep;
 
 class ReportText {
  public:
@@ -40,6 +41,9 @@ class ReportText {
 std::string number(double value);
 /// "0.58 [0.57, 0.60]"; an exact value without its ends.
 std::string with_interval(const Interval& interval);
+
+/// One sweep of the section on serving.
+void report_serving(const ServingSweep& sweep, ReportText& text);
 
 /// The section on quality.
 void report_quality(const Results& results, ReportText& text);

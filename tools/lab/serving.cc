@@ -9,6 +9,7 @@
 #include <cmath>
 #include <memory>
 
+#include "05_serving/capacity_plan.h"
 #include "lab/memory.h"
 #include "lab/quality.h"
 #include "model/input_error.h"
@@ -95,6 +96,7 @@ ServingPoint point_of(const ServeRun& run, double rate, double saturated, std::i
 /// A format ready to serve, or the reason why it is not.
 struct Server {
   ServingRow row;
+  std::int64_t weight_bytes, kv_bytes_per_token;
   SchedulerConfig config;
   std::unique_ptr<Llama> model;  ///< of a real one
   std::unique_ptr<ServeEngine> engine;
@@ -110,17 +112,17 @@ Server make_server(const ServingPlan& plan, const ServedConfiguration& c, std::i
                         .saturated_to_first = {},
                         .points = {},
                         .why_not = ""},
+                .weight_bytes = weight_bytes,
+                .kv_bytes_per_token = kv_bytes_per_token(c.recipe.kv, model.n_layers,
+                                                         model.n_kv_heads, model.head_dim),
                 .config = plan.scheduler,
                 .model = nullptr,
                 .engine = nullptr,
                 .saturated = {}};
   server.config.chunked_prefill = c.chunked;
   if (c.chunked) server.config.max_tokens_per_step = plan.chunk;
-  const std::int64_t block_bytes =
-      plan.scheduler.block_tokens *
-      kv_bytes_per_token(c.recipe.kv, model.n_layers, model.n_kv_heads, model.head_dim);
-  server.config.total_blocks =
-      std::max<std::int64_t>(0, plan.memory_bytes - weight_bytes) / block_bytes;
+  server.config.total_blocks = cache_blocks(plan.memory_bytes, weight_bytes,
+                                            server.kv_bytes_per_token, plan.scheduler.block_tokens);
   server.row.cache_tokens = server.config.total_blocks * plan.scheduler.block_tokens;
   if (server.config.total_blocks == 0) {
     server.row.why_not = fmt::format("{} of weights leave no block of cache in {}",
@@ -142,26 +144,25 @@ void check_first(const std::vector<Server>& servers) {
                                servers.front().row.why_not));
 }
 
-double highest_rate(const ServingRow& row, const LatencyGoals& goals) {
-  double highest = 0;
-  for (const ServingPoint& point : row.points) {
-    const bool meets =
-        point.utilisation < 1 && point.ttft.p99 <= goals.ttft && point.tpot.p99 <= goals.tpot;
-    if (!meets) break;
-    highest = point.rate;
-  }
-  return highest;
-}
-
 void sweep_row(const ServingPlan& plan, double unit, const SchedulerCode& code, Server& server,
                const std::function<void(double rate)>& before) {
+  ServedConfig tested{.name = server.row.config,
+                      .recall = 1,  // quality is judged elsewhere
+                      .weight_bytes = server.weight_bytes,
+                      .kv_bytes_per_token = server.kv_bytes_per_token,
+                      .saturated_rate = server.row.saturated,
+                      .points = {}};
   for (const double rate : rates_of(plan, unit)) {
     before(rate);
     const ServeRun run = serve(server.config, requests_at(plan, rate), *server.engine, code);
     server.row.points.push_back(
         point_of(run, rate, server.row.saturated, server.config.total_blocks, plan.goals));
+    tested.points.push_back({.rate = rate, .latencies = {}});
+    for (const RequestTimes& times : request_times(run)) {
+      tested.points.back().latencies.push_back(request_latency(times));
+    }
   }
-  server.row.highest = highest_rate(server.row, plan.goals);
+  server.row.highest = highest_rate({.latency = plan.goals}, tested);
 }
 
 ServingSweep empty_sweep(const ServingPlan& plan, const std::string& model,

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "05_serving/serve.h"
@@ -75,8 +76,8 @@ struct ServingPlan {
 };
 
 /// Requests and memory of `lab compare` and the defaults of `lab serve-bench`.
-ServingPlan big_serving_plan(bool quick);   ///< of a 7B model, on paper
-ServingPlan tiny_serving_plan(bool quick);  ///< of the lab's model, here
+ServingPlan big_serving_plan(bool quick);  ///< of a 7B model, on paper
+ServingPlan tiny_serving_plan();           ///< of the lab's model, here
 
 /// Sweeps a model on paper. A format whose weights or longest request do not fit says so in its row.
 /// 	hrows InputError  the first format is such a one, or the cost model has no terms for one
@@ -91,6 +92,10 @@ ServingSweep real_sweep(const ServingPlan& plan, const Checkpoint& checkpoint,
                         const std::string& name, std::int64_t rounds, const Machine& machine,
                         const std::function<void(double, const std::string&)>& progress,
                         const SchedulerCode& code = {});
+
+/// What claims about serving begin with.
+inline constexpr std::string_view kServingMeasures[] = {"served(", "tpot(", "highest_rate(",
+                                                        "itl_p99(", "ttft_p99("};
 
 /// Adds what claims may ask.
 void add_serving_measurements(const ServingSweep& sweep, Measurements& measurements);

@@ -28,8 +28,8 @@ void add(Measurements& measurements, const std::string& name, double value, doub
 
 ServingPlan big_serving_plan(bool quick) {
   ServingPlan plan{
-      .configs = named({"fp16", "int8", "int4_g128", "int4_g128 unfused", "kv_int8", "kv_fp8",
-                        "int4_g128 + kv_int8", "fp16 chunked"}),
+      .configs = named({"fp16", "int8", "int4_g128", "kv_int8", "int4_g128 + kv_int8",
+                        "int4_g128 unfused", "fp16 chunked"}),
       .loads = {0.1, 0.5, 0.7, 0.9, 1.1, 1.3, 1.6, 2},
       .rates = {},
       .trace = {},
@@ -46,23 +46,20 @@ ServingPlan big_serving_plan(bool quick) {
   return plan;
 }
 
-ServingPlan tiny_serving_plan(bool quick) {
-  ServingPlan plan{
-      .configs = named({"fp16", "int8", "int4_g128", "kv_int8"}),
-      .loads = {0.5, 0.9},
-      .rates = {},
-      .trace = {},
-      .requests = 24,
-      .prompt = {.median = 48, .spread = 0.6, .most = 160},
-      .output = {.median = 24, .spread = 0.5, .most = 96},
-      .scheduler = {.block_tokens = 16,
-                    .total_blocks = 1,
-                    .max_running = 6,
-                    .max_tokens_per_step = 256},
-      .memory_bytes = std::int64_t{10} << 20,
-      .goals = {.ttft = 0.2, .tpot = 0.02, .e2e = std::numeric_limits<double>::infinity()}};
-  if (quick) plan.loads = {0.6}, plan.requests = 16;
-  return plan;
+ServingPlan tiny_serving_plan() {
+  return {.configs = named({"fp16", "int8", "int4_g128", "kv_int8"}),
+          .loads = {0.5, 0.9},
+          .rates = {},
+          .trace = {},
+          .requests = 24,
+          .prompt = {.median = 48, .spread = 0.6, .most = 160},
+          .output = {.median = 24, .spread = 0.5, .most = 96},
+          .scheduler = {.block_tokens = 16,
+                        .total_blocks = 1,
+                        .max_running = 6,
+                        .max_tokens_per_step = 256},
+          .memory_bytes = std::int64_t{10} << 20,
+          .goals = {.ttft = 0.2, .tpot = 0.02, .e2e = std::numeric_limits<double>::infinity()}};
 }
 
 void add_serving_measurements(const ServingSweep& sweep, Measurements& measurements) {
