@@ -74,6 +74,31 @@ TEST(CommandLine, RefusesValuesOutOfRange) {
   expect_refused({"calibrate"}, "file");
 }
 
+TEST(CommandLine, RefusesWhatCannotBeServed) {
+  const auto refused = [](std::vector<std::string> arguments, const std::string& words) {
+    arguments.insert(arguments.begin(), "serve-bench");
+    expect_refused(arguments, words);
+  };
+  refused({"--formats", "fp17"}, "no format that can be served is named \"fp17\"");
+  refused({"--on", "abacus"}, "is about a device named \"abacus\"");
+  refused({"--on", "h200", "--model", "9b"}, "there are 7b, 8b and 70b");
+  refused({"--on", "h200", "--formats", "fp32"}, "has no terms for fp32");
+  refused({"--on", "h200", "--memory", "1MiB"}, "fp16 cannot be served: 12.55 GiB of weights");
+  refused({"--model", "7b"}, "give --on h200");
+  refused({"--rates", "2,1"}, "rising order");
+  refused({"--rates", "-1"}, "is not a number above 0");
+  refused({"--requests", "0"}, "--requests");
+  refused({"--ttft", "0"}, "is not a number above 0");
+  const fs::path trace = fs::path(testing::TempDir()) / "qlab_long_trace.csv";
+  std::ofstream(trace) << "0,8,8\n0,900,125\n";
+  refused({"--trace", trace.string(), "--memory", "1GiB"},
+          "request 2 reaches 1025 tokens, and the model has 1024 positions");
+  refused({"--trace", trace.string()}, "fp16 cannot be served: submit: request 2 can never run");
+  fs::remove(trace);
+  refused({"--trace", "nowhere.csv"}, "nowhere.csv: cannot be read");
+  refused({"--trace", "nowhere.csv", "--rates", "1"}, "excludes");
+}
+
 TEST(CommandLine, RefusesAnOptionWithoutItsValue) {
   expect_refused({"compare", "--json"}, "--json");
   expect_refused({"compare", "--model"}, "--model");

@@ -15,7 +15,12 @@ inline const std::string kHostile = "<b>\"x\" & 'y'</b>";
 
 /// Requests queue from `capacity` a second on.
 inline ServingRow sweep_row(const std::string& config, double capacity) {
-  ServingRow row{.config = config, .cache_tokens = 1000, .saturated = capacity, .points = {}};
+  ServingRow row{.config = config,
+                 .cache_tokens = 1000,
+                 .saturated = capacity,
+                 .saturated_to_first = {},
+                 .points = {},
+                 .why_not = ""};
   for (const double rate : {1.0, 2.0, 4.0, 8.0}) {
     const double load = rate / capacity;
     const double ttft = load < 1 ? 0.03 / (1 - load) : 10 * load;
@@ -51,6 +56,7 @@ inline Results page_results() {
                 .requests = 500,
                 .ttft_goal = 0.2,
                 .tpot_goal = 0.05,
+                .memory = "24 GiB",
                 .rows = {sweep_row("fp16", 3), sweep_row("int8", 5), sweep_row("int4_g128", 7)}},
                {.model = "a sweep without rows",
                 .machine = "none",
@@ -58,6 +64,7 @@ inline Results page_results() {
                 .requests = 0,
                 .ttft_goal = 1,
                 .tpot_goal = 1,
+                .memory = "1 MiB",
                 .rows = {}}};
   return r;
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include <charconv>
 #include <map>
@@ -148,10 +149,9 @@ int LearnerCommands::run_without_command() {
 
 std::optional<int> LearnerCommands::run(const CLI::App& app) {
   const std::string name = app.get_subcommands().at(0)->get_name();
-  // Those of main.cc.
-  if (name == "compare" || name == "calibrate" || name == "plot" || name == "selftest") {
-    return std::nullopt;
-  }
+  constexpr std::string_view kOfMain[] = {"compare", "calibrate", "plot", "serve-bench",
+                                          "selftest"};
+  if (std::ranges::find(kOfMain, name) != std::end(kOfMain)) return std::nullopt;
   const Learner here = learner();
   if (name == "list") return run_list(here, list_);
   if (name == "check") return run_check(here, check_);

@@ -12,7 +12,7 @@
 namespace qlab {
 namespace {
 
-constexpr std::int64_t kRounds = 4;
+constexpr std::int64_t kRounds = 3;
 const std::filesystem::path kMeasured = std::filesystem::path(QLAB_SOURCE_DIR) / "plan/measured";
 
 /// Why the clock is not asked; empty: it is.

@@ -22,6 +22,7 @@
 #include "lab/mine_run.h"
 #include "lab/plot_command.h"
 #include "lab/selftest.h"
+#include "lab/serve_bench.h"
 #include "lab/terminal.h"
 #include "model/input_error.h"
 
@@ -134,6 +135,46 @@ void add_plot(CLI::App& app, PlotOptions& options, Look& look) {
   command.footer("Example: ./lab plot --layer model.layers.3.mlp.down_proj");
 }
 
+void add_serve_bench(CLI::App& app, ServeBenchOptions& options, Look& look) {
+  constexpr std::int64_t kMostRequests = 1'000'000;
+  CLI::App& command =
+      *app.add_subcommand("serve-bench", "Serve requests at rising rates, in formats of the table");
+  command.add_option("--on", options.on, "here, by the clock; or h200, as the cost model has it")
+      ->type_name("DEVICE");
+  command.add_option("--model", options.model, "What a device serves: 7b, 8b or 70b")
+      ->type_name("");
+  command.add_option("--formats", options.formats, "Such as fp16,int4_g128,\"fp16 chunked\"")
+      ->delimiter(',')
+      ->type_name("LIST");
+  auto* rates = command.add_option("--rates", options.rates, "Requests a second, rising")
+                    ->delimiter(',')
+                    ->check(above_zero)
+                    ->type_name("LIST");
+  auto* requests = command.add_option("--requests", options.requests, "How many come at each rate")
+                       ->check(CLI::Range(std::int64_t{1}, kMostRequests))
+                       ->type_name("");
+  command
+      .add_option("--trace", options.trace,
+                  "Lines of arrival_seconds,prompt_tokens,output_tokens instead")
+      ->excludes(rates)
+      ->excludes(requests)
+      ->type_name("FILE");
+  command.add_option("--memory", options.memory_bytes, "For weights and cache: 24GiB, 10MiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("SIZE");
+  command.add_option("--ttft", options.ttft_ms, "Goal: the first token within so many ms")
+      ->check(above_zero)
+      ->type_name("");
+  command.add_option("--tpot", options.tpot_ms, "Goal: ms for each token after it")
+      ->check(above_zero)
+      ->type_name("");
+  command.add_option("--seed", options.seed, "Seed of arrivals and lengths")->type_name("");
+  command.add_option("--json", options.json, "Also write the results to this file")
+      ->type_name("FILE");
+  look.add_to(command);
+  command.footer("Example: ./lab serve-bench --on h200 --model 70b --memory 140GiB --formats int8");
+}
+
 struct GateFlags {
   bool gate = false;
   GateOptions options;
@@ -179,6 +220,7 @@ int run(int argc, char** argv) {
   CompareOptions compare;
   CalibrateOptions calibrate;
   PlotOptions plot;
+  ServeBenchOptions serve_bench;
   SelftestOptions selftest;
   GateFlags gate;
   std::string isa, calibrator = "percentile";
@@ -187,6 +229,7 @@ int run(int argc, char** argv) {
   add_compare(app, compare, isa, look);
   add_calibrate(app, calibrate, calibrator, look);
   add_plot(app, plot, look);
+  add_serve_bench(app, serve_bench, look);
   add_selftest(app, selftest, gate, look);
   app.require_subcommand(0, 1);  // "a command is missing" would hide the name of a wrong one
 
@@ -215,6 +258,10 @@ int run(int argc, char** argv) {
   if (app.got_subcommand("plot")) {
     plot.threads = available_threads();
     return run_plot(plot, terminal);
+  }
+  if (app.got_subcommand("serve-bench")) {
+    serve_bench.threads = available_threads();
+    return run_serve_bench(serve_bench, terminal);
   }
   compare.isa = usable_isa(isa);
   if (compare.mine_use.asked)

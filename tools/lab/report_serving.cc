@@ -18,13 +18,13 @@ std::string milliseconds(double seconds) {
 }
 
 std::string three(const Percentiles& p) {
-  return fmt::format("{:>8}{:>8}{:>8}", milliseconds(p.p50), milliseconds(p.p90),
+  return fmt::format("{:>6}{:>6}{:>6}", milliseconds(p.p50), milliseconds(p.p90),
                      milliseconds(p.p99));
 }
 
 /// A run at a rate that the server cannot keep up with says how long it was, and nothing else.
 std::string load_text(const ServingPoint& point) {
-  return fmt::format("{:.0f} %{}", 100 * point.utilisation, point.utilisation < 1 ? "" : " !");
+  return fmt::format("{:.0f} %{}", 100 * point.utilisation, point.utilisation < 1 ? " " : "!");
 }
 
 void report_row(const ServingRow& row, const ServingSweep& sweep, ReportText& text) {
@@ -42,7 +42,7 @@ void report_row(const ServingRow& row, const ServingSweep& sweep, ReportText& te
           : "",
       row.highest));
   for (const ServingPoint& p : row.points) {
-    text.line(fmt::format("  {:>8.3g}{:>8}{}{}{:>7.3g}{:>6.3g}{:>6.0f} %{:>6}", p.rate,
+    text.line(fmt::format("  {:>7.3g}{:>8}{}{}{:>7.3g}{:>6.3g}{:>4.0f} %{:>6}", p.rate,
                           load_text(p), three(p.ttft), three(p.tpot), p.goodput, p.batch,
                           100 * p.kv_used, p.preemptions));
   }

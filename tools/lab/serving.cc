@@ -131,7 +131,12 @@ Server make_server(const ServingPlan& plan, const ServedConfiguration& c, std::i
   }
   try {  // what a request may need, before anything runs
     Scheduler scheduler(server.config);
-    for (const ServeRequest& request : requests_at(plan, 1)) scheduler.submit(request);
+    for (const ServeRequest& request : requests_at(plan, 1)) {
+      const std::int64_t tokens = request.prompt_tokens + request.output_tokens;
+      QLAB_CHECK(tokens <= model.max_positions, "request ", request.id, " reaches ", tokens,
+                 " tokens, and the model has ", model.max_positions, " positions; shorten it");
+      scheduler.submit(request);
+    }
   } catch (const ContractError& error) {
     server.row.why_not = error.what();
   }

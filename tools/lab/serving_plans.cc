@@ -42,7 +42,7 @@ ServingPlan big_serving_plan(bool quick) {
                     .max_tokens_per_step = 4096},
       .memory_bytes = std::int64_t{24} << 30,
       .goals = {.ttft = 0.45, .tpot = 0.04, .e2e = std::numeric_limits<double>::infinity()}};
-  if (quick) plan.loads = {0.1, 0.5, 0.9, 1.3};
+  if (quick) plan.loads = {0.1, 0.5, 0.9, 1.3}, plan.requests = 250;
   return plan;
 }
 
@@ -51,13 +51,13 @@ ServingPlan tiny_serving_plan() {
           .loads = {0.5, 0.9},
           .rates = {},
           .trace = {},
-          .requests = 24,
+          .requests = 20,
           .prompt = {.median = 48, .spread = 0.6, .most = 160},
           .output = {.median = 24, .spread = 0.5, .most = 96},
           .scheduler = {.block_tokens = 16,
                         .total_blocks = 1,
                         .max_running = 6,
-                        .max_tokens_per_step = 256},
+                        .max_tokens_per_step = 1024},
           .memory_bytes = std::int64_t{10} << 20,
           .goals = {.ttft = 0.2, .tpot = 0.02, .e2e = std::numeric_limits<double>::infinity()}};
 }
