@@ -96,6 +96,28 @@ class Loop {
   ServeRun run_;
 };
 
+/// The requests all at once, and again until there are four for each place that a batch may have.
+std::vector<ServeRequest> filling(const SchedulerConfig& config,
+                                  std::span<const ServeRequest> requests) {
+  QLAB_CHECK(!requests.empty(), "serve: there is no request; give at least one");
+  std::int64_t tokens = 0;
+  for (const ServeRequest& r : requests) tokens += r.prompt_tokens + r.output_tokens;
+  const std::int64_t mean = std::max<std::int64_t>(1, tokens / std::ssize(requests));
+  const std::int64_t places =
+      std::min(config.max_running, config.total_blocks * config.block_tokens / mean);
+  const auto [low, high] = std::ranges::minmax(requests, {}, &ServeRequest::id);
+  const std::int64_t ids = high.id - low.id + 1;
+  std::vector<ServeRequest> all;
+  for (std::int64_t copy = 0; copy == 0 || std::ssize(all) < 4 * places; ++copy) {
+    for (ServeRequest request : requests) {
+      request.id += copy * ids;
+      request.arrival = 0;
+      all.push_back(request);
+    }
+  }
+  return all;
+}
+
 }  // namespace
 
 ModelledEngine::ModelledEngine(const ServedModel& model, const ServedFormat& format,
@@ -136,8 +158,7 @@ std::vector<RequestTimes> request_times(const ServeRun& run) {
 
 double saturated_rate(const SchedulerConfig& config, std::span<const ServeRequest> requests,
                       ServeEngine& engine, const SchedulerCode& code) {
-  std::vector<ServeRequest> at_once(requests.begin(), requests.end());
-  for (ServeRequest& request : at_once) request.arrival = 0;
+  const std::vector<ServeRequest> at_once = filling(config, requests);
   const ServeRun run = serve(config, at_once, engine, code);
   std::vector<double> done;
   for (const ServedRequest& served : run.requests) done.push_back(served.times.token_times.back());

@@ -101,9 +101,10 @@ ServeRun serve(const SchedulerConfig& config, std::span<const ServeRequest> requ
 /// The times of all requests, as latency_metrics takes them.
 std::vector<RequestTimes> request_times(const ServeRun& run);
 
-/// Requests a second when all are there at once: what no rate of arrivals can exceed for long. The
-/// first and the last quarter to end are not counted, for there the batch fills, or runs out. (Of few
-/// that end at one time, all are.)
+/// Requests a second when all are there at once: what no rate of arrivals can exceed for long. They
+/// come again, with other ids, until there are four for each place of the batch; the first and the last
+/// quarter to end are not counted, for there the batch fills, or runs out. (If those between end at
+/// one time, all are counted.)
 double saturated_rate(const SchedulerConfig& config, std::span<const ServeRequest> requests,
                       ServeEngine& engine, const SchedulerCode& code = {});
 

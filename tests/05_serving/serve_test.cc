@@ -224,6 +224,22 @@ TEST(Serve, IsSaturatedAtOneRequestAService) {
   }
 }
 
+TEST(Serve, IsSaturatedByFewRequestsToo) {
+  // As many places as a long list fills: a short one, repeated, says the same.
+  constexpr TokenLengths kPrompt{.median = 100, .spread = 0.2, .most = 400},
+      kOutput{.median = 50, .spread = 0.2, .most = 200};
+  ModelledEngine engine(kModel, kFormat, kDevice);
+  const auto rate_of = [&](std::int64_t count) {
+    return saturated_rate(
+        kAmple,
+        poisson_workload(
+            {.requests = count, .rate = 1, .prompt = kPrompt, .output = kOutput, .seed = 1}),
+        engine);
+  };
+  // Means of 16 lengths are off by 0.2/√16, 5 %; four of these.
+  EXPECT_NEAR(rate_of(16), rate_of(2000), 0.2 * rate_of(2000));
+}
+
 /// Schedulers that a learner might write.
 StepPlan plans_nothing(Scheduler&) { return {}; }
 StepPlan plans_a_stranger(Scheduler&) {

@@ -93,7 +93,9 @@ TEST(CommandLine, RefusesWhatCannotBeServed) {
   std::ofstream(trace) << "0,8,8\n0,900,125\n";
   refused({"--trace", trace.string(), "--memory", "1GiB"},
           "request 2 reaches 1025 tokens, and the model has 1024 positions");
-  refused({"--trace", trace.string()}, "fp16 cannot be served: submit: request 2 can never run");
+  std::ofstream(trace) << "0,8,8\n0,300,20\n";
+  refused({"--trace", trace.string()},
+          "long_trace.csv: fp16 cannot be served: submit: request 2 can");
   fs::remove(trace);
   refused({"--trace", "nowhere.csv"}, "nowhere.csv: cannot be read");
   refused({"--trace", "nowhere.csv", "--rates", "1"}, "excludes");

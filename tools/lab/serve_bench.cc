@@ -69,6 +69,23 @@ ServingSweep sweep_of(const ServeBenchOptions& options, const ServingPlan& plan,
                     [&](double share, const std::string& what) { progress.show(share, what); });
 }
 
+/// sweep_of(); what it refuses of a trace names the file.
+ServingSweep served(const ServeBenchOptions& options, const ServingPlan& plan,
+                    const Terminal& terminal) {
+  const auto refuse = [&](const std::string& why) {
+    if (options.trace.empty()) throw InputError(why);
+    fail_input(options.trace, why, " (a request is named by its line)");
+  };
+  try {
+    return sweep_of(options, plan, terminal);
+  } catch (const ContractError& error) {
+    refuse(error.what());
+  } catch (const InputError& error) {
+    refuse(error.what());
+  }
+  return {};  // not reached
+}
+
 /// Where the numbers are from.
 std::string origin(const ServeBenchOptions& options) {
   if (options.on == "here") {
@@ -91,14 +108,7 @@ int run_serve_bench(const ServeBenchOptions& options, const Terminal& terminal) 
   if (options.json) json.emplace(*options.json);
   const ServingPlan plan = plan_of(options);
   const std::string where = origin(options);
-  const ServingSweep sweep = [&] {
-    try {
-      return sweep_of(options, plan, terminal);
-    } catch (const ContractError& error) {  // a request that this model cannot serve
-      if (options.trace.empty()) throw InputError(error.what());
-      fail_input(options.trace, error.what(), " (a request is named by its line)");
-    }
-  }();
+  const ServingSweep sweep = served(options, plan, terminal);
   ReportText text(terminal);
   text.line(text.styled(Style::kBold, "Quantization Lab " QLAB_VERSION ": serving under load"));
   text.note(where);
