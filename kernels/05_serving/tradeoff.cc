@@ -112,8 +112,10 @@ void check_predictions(std::span<const PredictedClaim> claims) {
 }
 
 Interval with_noise(const Interval& interval, double noise) {
-  return {interval.value, interval.low - noise * std::abs(interval.low),
-          interval.high + noise * std::abs(interval.high)};
+  const auto wider = [noise](double end, double sign) {
+    return std::isinf(end) ? end : end + sign * noise * std::abs(end);  // 0 · ∞ would be NaN
+  };
+  return {interval.value, wider(interval.low, -1), wider(interval.high, 1)};
 }
 
 double predict_ratio(const FormatWork& work, KernelPath path, const ServedDevice& device) {

@@ -88,8 +88,12 @@ TEST_P(DamagedPlan, IsRefusedWithItsLine) {
               ThrowsMessage<InputError>(HasSubstr(GetParam().message)));
 }
 
-std::string without(std::string text, const std::string& part) {
-  return text.replace(text.find(part), part.size(), "");
+std::string changed(std::string text, const std::string& part, const std::string& to) {
+  return text.replace(text.find(part), part.size(), to);
+}
+
+std::string without(const std::string& text, const std::string& part) {
+  return changed(text, part, "");
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -109,6 +113,8 @@ INSTANTIATE_TEST_SUITE_P(
                "C01 ends here and has no statement"},
         Damage{"AMeasureWithoutBackticks", kTable + without(kClaims, "`"), "between backticks"},
         Damage{"AnUnreadablePredicate", kTable + without(kClaims, "< "), "\"0.5\" is no predicate"},
+        Damage{"SwappedBorders", kTable + changed(kClaims, "< 0.5", "within 2 … 1"),
+               "\"within 2 … 1\" has no number in it"},
         Damage{"ARowOfThreeCells", kTable + "| INT8 | a | b |\n" + kClaims, "a row of 3 cells"}),
     [](const auto& test_info) { return test_info.param.name; });
 

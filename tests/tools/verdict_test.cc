@@ -101,5 +101,13 @@ TEST(JudgeClaim, RefusesAMeasureThatNothingMeasures) {
           testing::HasSubstr("C01 measures `kl(b)`, which nothing measures")));
 }
 
+TEST(Verdict, AnEndlessIntervalStaysEndless) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const Verdict verdict =
+      judge(parse_predicate("within 2 … 256"), Measurement{.interval = {8, 4, inf}, .noise = 0});
+  EXPECT_EQ(verdict.outcome, Outcome::kNotMeasured);
+  EXPECT_EQ(verdict.reason, "inside the noise: 4 … inf");
+}
+
 }  // namespace
 }  // namespace qlab::test

@@ -155,6 +155,10 @@ Predicate parse_predicate(const std::string& text) {
     predicate.low = std::stod(match.str(1));
     predicate.high = std::stod(match.str(2));
     predicate.closed = true;
+    if (predicate.low > predicate.high) {
+      throw InputError(
+          fmt::format("\"{}\" has no number in it; write the smaller one first", text));
+    }
   } else {
     throw InputError(fmt::format("\"{}\" is no predicate; write < x, > x or within x … y", text));
   }
