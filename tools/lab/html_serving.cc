@@ -85,10 +85,12 @@ std::optional<HtmlFigure> serving_figure(const ServingSweep& sweep, std::size_t 
                "p99 TPOT, ms", "p50 TTFT, ms", "p50 TPOT, ms", "Requests in time, a second",
                "Tokens a second", "Batch", "Cache in use", "Preemptions"},
       .rows = {}};
-  for (const ServingRow* row : rows) {
-    for (const ServingPoint& p : row->points) {
+  std::size_t formats = 0;
+  for (const ServingRow& row : sweep.rows) {  // those without a line too
+    formats += row.points.empty() ? 0 : 1;
+    for (const ServingPoint& p : row.points) {
       table.rows.push_back(
-          {row->config, short_number(p.rate), fmt::format("{:.0f} %", 100 * p.utilisation),
+          {row.config, short_number(p.rate), fmt::format("{:.0f} %", 100 * p.utilisation),
            milliseconds(p.ttft.p99), milliseconds(p.tpot.p99), milliseconds(p.ttft.p50),
            milliseconds(p.tpot.p50), number(p.goodput), number(p.tokens_per_second),
            number(p.batch), fmt::format("{:.0f} %", 100 * p.kv_used),
@@ -112,13 +114,16 @@ std::optional<HtmlFigure> serving_figure(const ServingSweep& sweep, std::size_t 
                     "token behind it. The table below has every point.",
                     rows.size()),
                 .panels = panels},
-      .reading =
-          fmt::format("{} requests, in every format the same at the same times{}. In time is a "
-                      "request with its "
-                      "first token within {} ms and the others within {} ms each.",
-                      sweep.requests,
-                      sweep.modelled ? "; times come from the cost model, not from a clock" : "",
-                      short_number(1e3 * sweep.ttft_goal), short_number(1e3 * sweep.tpot_goal)),
+      .reading = fmt::format(
+          "{} requests, in every format the same at the same times{}. In time is a "
+          "request with its "
+          "first token within {} ms and the others within {} ms each.{}",
+          sweep.requests,
+          sweep.modelled ? "; times come from the cost model, not from a clock" : "",
+          short_number(1e3 * sweep.ttft_goal), short_number(1e3 * sweep.tpot_goal),
+          formats > rows.size()
+              ? fmt::format(" Lines are the first {} of {} formats.", rows.size(), formats)
+              : ""),
       .bottleneck = bottleneck(*rows.front()),
       .table = table};
 }
