@@ -10,7 +10,7 @@ cmake --build build/default --target terminal_svg >/dev/null
 script -qec "stty cols 80; ./lab compare --color always $*" /dev/null |
   awk '/: the tradeoff table, measured here/ { head = 4 }
        head-- > 0 { print; next }
-       /4\. The tradeoff table/ { table = 1 }
+       /5\. The tradeoff table/ { table = 1 }
        /INT8 · Expected benefit/ && table { table = 0; print "  …\r" }
        table || / claims: / { print }' |
   build/default/terminal_svg './lab compare' >docs/compare.svg.part
