@@ -24,11 +24,12 @@ std::vector<std::string> names_in(const std::string& list) {
 }
 
 Mutant read_mutant(const fs::path& patch) {
-  constexpr std::string_view kSays = "Says: ", kCaughtBy = "Caught by: ";
-  Mutant mutant{.name = patch.stem().string(), .says = {}, .caught_by = {}};
+  constexpr std::string_view kSays = "Says: ", kWhy = "Why: ", kCaughtBy = "Caught by: ";
+  Mutant mutant{.name = patch.stem().string(), .says = {}, .why = {}, .caught_by = {}};
   for (const std::string& line : lines_of(read_text(patch).value_or(""))) {
     if (line.starts_with("--- ")) break;
     if (line.starts_with(kSays)) mutant.says = line.substr(kSays.size());
+    if (line.starts_with(kWhy)) mutant.why = line.substr(kWhy.size());
     if (line.starts_with(kCaughtBy)) mutant.caught_by = names_in(line.substr(kCaughtBy.size()));
   }
   return mutant;
