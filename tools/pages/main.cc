@@ -5,6 +5,7 @@
 ///     lab_pages write          brings numbers, blocks and pictures of docs/ up to date
 ///     lab_pages check [PART]   says what is wrong with the pages (whose path has PART in it)
 ///     lab_pages site DIR       writes the pages as Doxygen takes them, and what they show and link to
+///     lab_pages polish DIR     adds to Doxygen's HTML what keyboards and phones need
 #include <fmt/format.h>
 
 #include <exception>
@@ -16,6 +17,7 @@
 #include "model/input_error.h"
 #include "pages/page_checks.h"
 #include "pages/pictures.h"
+#include "pages/polish.h"
 #include "pages/site.h"
 
 namespace qlab {
@@ -71,17 +73,23 @@ int check(const Docs& docs, std::string_view part) {
 }
 
 int site(const Docs& docs, const fs::path& folder) {
-  std::set<fs::path> files;
-  for (const fs::path& page : all_pages(docs)) {
-    write_if_new(folder / "pages" / (page_id(docs, page) + ".md"),
-                 site_page(docs, page, page_text(docs, page), files));
+  const Site made = make_site(docs);
+  for (const auto& [name, text] : made.pages) {
+    write_if_new(folder / "pages" / (name + ".md"), text);
   }
-  for (const fs::path& file : files) {
-    const auto text = read_text(docs.places.root / file);
-    if (text) write_if_new(folder / "html/files" / file, *text);
+  for (const fs::path& file : made.files) {
+    write_if_new(folder / "html/files" / file, read_text(docs.places.root / file).value_or(""));
   }
   for (const auto& entry : fs::directory_iterator(docs.places.root / "docs/pictures")) {
     write_if_new(folder / "html" / entry.path().filename(), *read_text(entry.path()));
+  }
+  return 0;
+}
+
+int polish(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder / "html")) {
+    if (entry.path().extension() != ".html") continue;
+    write_if_new(entry.path(), polished(read_text(entry.path()).value_or("")));
   }
   return 0;
 }
@@ -92,7 +100,8 @@ int run(const std::vector<std::string_view>& words) {
     return check(Docs::here(), words.size() == 2 ? words[1] : "");
   }
   if (words.size() == 2 && words[0] == "site") return site(Docs::here(), words[1]);
-  throw InputError("use: lab_pages write | check [PART] | site DIR");
+  if (words.size() == 2 && words[0] == "polish") return polish(words[1]);
+  throw InputError("use: lab_pages write | check [PART] | site DIR | polish DIR");
 }
 
 }  // namespace

@@ -43,45 +43,70 @@ std::string with_plain_fences(const std::string& text) {
   });
 }
 
+/// Headers and kernels: Doxygen makes pages of them by itself.
 bool read_by_doxygen(const fs::path& target) {
-  const auto top = target.begin()->string();
-  return (top == "kernels" || top == "model" || top == "solutions") &&
-         (target.extension() == ".h" || target.extension() == ".cc" || target.extension() == ".cu");
+  const auto top = target.begin()->string(), extension = target.extension().string();
+  return (top == "kernels" || top == "model") &&
+         (extension == ".h" || extension == ".cc" || extension == ".cu") &&
+         target.stem().string().find("_test") == std::string::npos;
 }
 
-/// One link of `page`, as Markdown with Doxygen's target.
+enum class Kind { kMarkdown, kCpp, kText, kOther };
+
+Kind kind_of(const fs::path& file) {
+  const std::string extension = file.extension();
+  if (extension == ".md") return Kind::kMarkdown;
+  if (extension == ".cc" || extension == ".cu" || extension == ".h") return Kind::kCpp;
+  if (extension == ".py" || extension == ".sh" || extension == ".txt") return Kind::kText;
+  return Kind::kOther;
+}
+
+/// A name for a file that is no page of docs/: labs/01_x/y.md → labs_01_x_y_md.
+std::string name_of(const fs::path& file) {
+  std::string name = file.generic_string();
+  for (char& c : name) {
+    if (c == '/' || c == '.') c = '_';
+  }
+  return name;
+}
+
+/// Follows the links of one file, and collects what they lead to.
 class Links {
  public:
-  Links(const Docs& docs, const fs::path& page, std::set<fs::path>& files)
-      : docs_(docs), page_(page), pages_(all_pages(docs)), files_(files) {}
+  Links(const Docs& docs, fs::path file, Site& site, std::vector<fs::path>& queue)
+      : docs_(docs), file_(std::move(file)), site_(site), queue_(queue) {}
 
   std::string operator()(const std::string& words, const std::string& address) {
     if (address.find("://") != std::string::npos) return fmt::format("[{}]({})", words, address);
     const auto hash = address.find('#');
     const std::string path = address.substr(0, hash);
-    const std::string anchor = hash == std::string::npos ? "" : address.substr(hash + 1);
-    if (path.empty()) return fmt::format("[{}](@ref {}_{})", words, page_id(docs_, page_), anchor);
-    const fs::path target = (fs::path("docs") / page_.parent_path() / path).lexically_normal();
-    if (!fs::exists(docs_.places.root / target)) {
-      throw InputError(
-          fmt::format("docs/{}: the link '{}' leads nowhere", page_.string(), address));
+    const std::string anchor = hash == std::string::npos ? "" : "_" + address.substr(hash + 1);
+    const fs::path target = path.empty() ? file_ : (file_.parent_path() / path).lexically_normal();
+    const fs::path there = docs_.places.root / target;
+    if (!fs::exists(there)) {
+      throw InputError(fmt::format("{}: the link '{}' leads nowhere", file_.string(), address));
     }
-    const fs::path inside = target.lexically_relative("docs");
-    if (std::ranges::find(pages_, inside) != pages_.end()) {
-      const std::string id = page_id(docs_, inside);
-      return fmt::format("[{}](@ref {})", words, anchor.empty() ? id : id + "_" + anchor);
-    }
+    if (fs::is_directory(there)) return words;
     if (read_by_doxygen(target)) return fmt::format("[{}](@ref {})", words, target.string());
-    if (fs::is_directory(docs_.places.root / target)) return words;
-    files_.insert(target);
-    return fmt::format("<a href=\"files/{}\">{}</a>", target.generic_string(), words);
+    if (kind_of(target) == Kind::kOther) {
+      site_.files.insert(target);
+      return fmt::format("<a href=\"files/{}\">{}</a>", target.generic_string(), words);
+    }
+    const std::string name = file_name(docs_, target);
+    if (!site_.pages.contains(name)) queue_.push_back(target);
+    return fmt::format("[{}](@ref {}{})", words, name, anchor);
+  }
+
+  static std::string file_name(const Docs& docs, const fs::path& file) {
+    const bool page = file.begin()->string() == "docs" && kind_of(file) == Kind::kMarkdown;
+    return page ? page_id(docs, file.lexically_relative("docs")) : name_of(file);
   }
 
  private:
   const Docs& docs_;
-  const fs::path& page_;
-  std::vector<fs::path> pages_;
-  std::set<fs::path>& files_;
+  fs::path file_;
+  Site& site_;
+  std::vector<fs::path>& queue_;
 };
 
 std::string attribute(std::string text) {
@@ -132,6 +157,22 @@ std::string with_folds(const std::string& text) {
   });
 }
 
+std::string markdown_page(const std::string& text, const std::string& name, Links& links) {
+  static const std::regex comment("<!--.*?-->");
+  std::string result;
+  bool fenced = false;
+  for (const std::string& line : lines_of(text)) {
+    if (line.starts_with("```")) fenced = !fenced;
+    result += (fenced ? line : std::regex_replace(line, comment, "")) + "\n";
+  }
+  return with_folds(with_formulas(with_links(with_plain_fences(with_names(result, name)), links)));
+}
+
+std::string source_page(const std::string& text, const std::string& name, const fs::path& file) {
+  return fmt::format("# {} {{#{}}}\n\n```{{{}}}\n{}\n```\n", file.generic_string(), name,
+                     kind_of(file) == Kind::kCpp ? ".cpp" : ".unparsed", text);
+}
+
 }  // namespace
 
 std::string page_id(const Docs& docs, const fs::path& page) {
@@ -146,18 +187,22 @@ std::string page_id(const Docs& docs, const fs::path& page) {
   return folder + "_" + page.stem().string();
 }
 
-std::string site_page(const Docs& docs, const fs::path& page, const std::string& text,
-                      std::set<fs::path>& files) {
-  static const std::regex comment("<!--.*?-->");
-  std::string result;
-  bool fenced = false;
-  for (const std::string& line : lines_of(text)) {
-    if (line.starts_with("```")) fenced = !fenced;
-    result += (fenced ? line : std::regex_replace(line, comment, "")) + "\n";
+Site make_site(const Docs& docs) {
+  Site site;
+  std::vector<fs::path> queue;
+  for (const fs::path& page : all_pages(docs)) queue.push_back("docs" / page);
+  while (!queue.empty()) {
+    const fs::path file = queue.back();
+    queue.pop_back();
+    const std::string name = Links::file_name(docs, file);
+    if (site.pages.contains(name)) continue;
+    const std::string text = read_text(docs.places.root / file).value_or("");
+    Links links(docs, file, site, queue);
+    site.pages[name] = "";  // its own links find it
+    site.pages[name] = kind_of(file) == Kind::kMarkdown ? markdown_page(text, name, links)
+                                                        : source_page(text, name, file);
   }
-  Links links(docs, page, files);
-  return with_folds(
-      with_formulas(with_links(with_plain_fences(with_names(result, page_id(docs, page))), links)));
+  return site;
 }
 
 }  // namespace qlab

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 
@@ -12,14 +13,18 @@
 
 namespace qlab {
 
-/// Doxygen's name of a page: "index" of docs/README.md, "lab03" of a module's, "beyond_awq" of
-/// docs/beyond/awq.md; an exercise's page has its id.
+/// Doxygen's name of a page of docs/: "index" of README.md, "lab03" of a module's, "beyond_awq" of
+/// beyond/awq.md; an exercise's page has its id.
 std::string page_id(const Docs& docs, const std::filesystem::path& page);
 
-/// The page, a path from docs/. Files of the tree that it links to and that Doxygen does not read
-/// itself are added to `files`, paths from the root; the site holds them under files/.
-/// \throws InputError "docs/x.md: sentence" for a link that leads nowhere.
-std::string site_page(const Docs& docs, const std::filesystem::path& page, const std::string& text,
-                      std::set<std::filesystem::path>& files);
+/// What the site is made of, all paths from the root of the tree.
+struct Site {
+  std::map<std::string, std::string> pages;  ///< of each name the text that Doxygen reads
+  std::set<std::filesystem::path> files;  ///< what pages link to as it is, under files/ of the site
+};
+
+/// All pages of docs/, and whatever they link to: other Markdown and sources become pages too, as a
+/// browser would not show them. \throws InputError "docs/x.md: sentence" for a link that leads nowhere.
+Site make_site(const Docs& docs);
 
 }  // namespace qlab
