@@ -4,8 +4,7 @@
 ///
 ///     lab_pages write          brings numbers, blocks and pictures of docs/ up to date
 ///     lab_pages check [PART]   says what is wrong with the pages (whose path has PART in it)
-///     lab_pages site DIR       writes the pages as Doxygen takes them, and what they show and link to
-///     lab_pages polish DIR     adds to Doxygen's HTML what keyboards and phones need
+///     lab_pages make DIR       makes the site in DIR/html
 #include <fmt/format.h>
 
 #include <exception>
@@ -15,27 +14,15 @@
 
 #include "lab/text.h"
 #include "model/input_error.h"
+#include "pages/make_site.h"
 #include "pages/page_checks.h"
 #include "pages/pictures.h"
-#include "pages/polish.h"
-#include "pages/site.h"
+#include "pages/write_file.h"
 
 namespace qlab {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Leaves a file alone that holds `text` already, so that nothing is built again for it.
-bool write_if_new(const fs::path& file, const std::string& text) {
-  if (read_text(file) == text) return false;
-  fs::create_directories(file.parent_path());
-  const fs::path temporary = file.string() + ".new";
-  if (!(std::ofstream(temporary) << text).flush()) {
-    throw InputError(temporary.string() + ": cannot be written");
-  }
-  fs::rename(temporary, file);
-  return true;
-}
 
 std::string page_text(const Docs& docs, const fs::path& page) {
   return read_text(docs.places.root / "docs" / page).value_or("");
@@ -72,25 +59,11 @@ int check(const Docs& docs, std::string_view part) {
   return complaints == 0 ? 0 : 1;
 }
 
-int site(const Docs& docs, const fs::path& folder) {
-  const Site made = make_site(docs);
-  for (const auto& [name, text] : made.pages) {
-    write_if_new(folder / "pages" / (name + ".md"), text);
-  }
-  for (const fs::path& file : made.files) {
-    write_if_new(folder / "html/files" / file, read_text(docs.places.root / file).value_or(""));
-  }
-  for (const auto& entry : fs::directory_iterator(docs.places.root / "docs/pictures")) {
-    write_if_new(folder / "html" / entry.path().filename(), *read_text(entry.path()));
-  }
-  return 0;
-}
-
-int polish(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder / "html")) {
-    if (entry.path().extension() != ".html") continue;
-    write_if_new(entry.path(), polished(read_text(entry.path()).value_or("")));
-  }
+/// Says what is wrong with the site, if anything is; that is ours to mend and hinders nobody.
+int make(const Docs& docs, const fs::path& folder) {
+  const MadeSite made = make_site(docs, folder);
+  for (const std::string& complaint : made.complaints) fmt::print(stderr, "{}\n", complaint);
+  fmt::print("{} pages in {:.1f} s: {}\n", made.pages, made.seconds, made.index.string());
   return 0;
 }
 
@@ -99,9 +72,8 @@ int run(const std::vector<std::string_view>& words) {
   if (!words.empty() && words.size() <= 2 && words[0] == "check") {
     return check(Docs::here(), words.size() == 2 ? words[1] : "");
   }
-  if (words.size() == 2 && words[0] == "site") return site(Docs::here(), words[1]);
-  if (words.size() == 2 && words[0] == "polish") return polish(words[1]);
-  throw InputError("use: lab_pages write | check [PART] | site DIR | polish DIR");
+  if (words.size() == 2 && words[0] == "make") return make(Docs::here(), words[1]);
+  throw InputError("use: lab_pages write | check [PART] | make DIR");
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ std::string name_of(const fs::path& file) {
 /// Follows the links of one file, and collects what they lead to.
 class Links {
  public:
-  Links(const Docs& docs, fs::path file, Site& site, std::vector<fs::path>& queue)
+  Links(const Docs& docs, fs::path file, SiteSource& site, std::vector<fs::path>& queue)
       : docs_(docs), file_(std::move(file)), site_(site), queue_(queue) {}
 
   std::string operator()(const std::string& words, const std::string& address) {
@@ -105,7 +105,7 @@ class Links {
  private:
   const Docs& docs_;
   fs::path file_;
-  Site& site_;
+  SiteSource& site_;
   std::vector<fs::path>& queue_;
 };
 
@@ -187,8 +187,8 @@ std::string page_id(const Docs& docs, const fs::path& page) {
   return folder + "_" + page.stem().string();
 }
 
-Site make_site(const Docs& docs) {
-  Site site;
+SiteSource site_source(const Docs& docs) {
+  SiteSource site;
   std::vector<fs::path> queue;
   for (const fs::path& page : all_pages(docs)) queue.push_back("docs" / page);
   while (!queue.empty()) {

@@ -17,14 +17,14 @@ namespace qlab {
 /// beyond/awq.md; an exercise's page has its id.
 std::string page_id(const Docs& docs, const std::filesystem::path& page);
 
-/// What the site is made of, all paths from the root of the tree.
-struct Site {
+/// What Doxygen makes the site of, all paths from the root of the tree.
+struct SiteSource {
   std::map<std::string, std::string> pages;  ///< of each name the text that Doxygen reads
   std::set<std::filesystem::path> files;  ///< what pages link to as it is, under files/ of the site
 };
 
 /// All pages of docs/, and whatever they link to: other Markdown and sources become pages too, as a
 /// browser would not show them. \throws InputError "docs/x.md: sentence" for a link that leads nowhere.
-Site make_site(const Docs& docs);
+SiteSource site_source(const Docs& docs);
 
 }  // namespace qlab

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Whether the links of a site lead somewhere.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace qlab {
+
+/// Of all HTML files in `folder`: links to files or anchors that are not there, and whatever a browser
+/// would fetch from elsewhere. "table.html: the link 'x.html#y' leads nowhere" each.
+std::vector<std::string> link_complaints(const std::filesystem::path& folder);
+
+}  // namespace qlab
