@@ -6,39 +6,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <string>
 
 #include "lab/html_report.h"
 #include "lab/text.h"
+#include "tools/browser.h"
 #include "tools/page_results.h"
-#include "tools/run_program.h"
 
 namespace qlab::test {
 namespace {
 
 using testing::HasSubstr;
 
-/// The first Chromium on the path, if there is one.
-std::optional<std::string> find_browser() {
-  std::istringstream folders(std::getenv("PATH") != nullptr ? std::getenv("PATH") : "");
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    for (const char* const name : {"chromium", "chromium-browser", "google-chrome"}) {
-      const std::filesystem::path program = std::filesystem::path(folder) / name;
-      if (access(program.c_str(), X_OK) == 0) return program.string();
-    }
-  }
-  return std::nullopt;
-}
-
 struct View {
   int width;
   bool dark;
-};
-
-struct Seen {
-  std::string findings;  ///< of page_checks.js, a line each
-  std::string console;   ///< what the browser said
 };
 
 /// The page with the checks appended, in a frame: a window of Chromium is never narrower than 500.
@@ -58,26 +40,7 @@ Seen look_at_page(const std::string& browser, std::string html, const View& view
                "  document.getElementById('findings').textContent = event.data;\n});\n</script>\n"
                "<iframe src=\"page.html\" style=\"border:0;width:" +
                    std::to_string(view.width) + "px;height:20000px\"></iframe></body></html>\n");
-  const Finished run = run_program(
-      {"/usr/bin/env", "timeout", "--kill-after=5", "100", browser, "--headless", "--no-sandbox",
-       "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--enable-logging=stderr",
-       "--v=0", "--virtual-time-budget=10000", "--window-size=1300,900",
-       "--user-data-dir=" + (folder.path() / "profile").string(),
-       std::string("--blink-settings=preferredColorScheme=") + (view.dark ? "0" : "1"),
-       "--dump-dom", "file://" + (folder.path() / "frame.html").string()});
-  Seen seen;
-  const std::string begin = "<pre id=\"findings\">";
-  const std::size_t from = run.out.find(begin);
-  if (from != std::string::npos) {
-    const std::size_t start = from + begin.size();
-    seen.findings = run.out.substr(start, run.out.find("</pre>", start) - start);
-  }
-  // Of its own troubles, with no bus and no screen, a browser speaks too; pages speak on the
-  // console.
-  for (const std::string& line : lines_of(run.err)) {
-    if (line.find("CONSOLE") != std::string::npos) seen.console += line + "\n";
-  }
-  return seen;
+  return open_in_browser(browser, folder.path() / "frame.html", view.dark);
 }
 
 class HtmlReportInABrowser : public testing::Test {

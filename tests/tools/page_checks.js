@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures a page as a browser laid it out, and sends what is wrong with it to the window around
 // it, a line each. Only a copy of the page has this script: the report itself has none.
+//
+// A report is one file; a page of the site, which has `labSite` set before this script, also has what
+// lies beside it.
 'use strict';
+
+function isAtHand(address) {
+  const beside = window.labSite && address.startsWith(new URL('.', location.href).href);
+  return beside || /^(data:|javascript:)/.test(address);
+}
 
 /** What people may read: elements whose own text is not blank. */
 function elementsWithText() {
@@ -55,10 +63,10 @@ function checkPage() {
   }
   for (const e of document.querySelectorAll('[src], [srcset], link[href], object[data]')) {
     const address = e.src || e.srcset || e.href || e.data;
-    if (!/^data:/.test(address)) findings.push(`from elsewhere: ${address}`);
+    if (!isAtHand(address)) findings.push(`from elsewhere: ${address}`);
   }
   for (const entry of performance.getEntriesByType('resource')) {
-    if (!entry.name.startsWith('data:')) findings.push(`a request: ${entry.name}`);
+    if (!isAtHand(entry.name)) findings.push(`a request: ${entry.name}`);
   }
   return findings;
 }

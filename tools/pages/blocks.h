@@ -2,7 +2,7 @@
 /// \file
 /// What a page of docs/ does not write itself: numbers, code, mistakes, sentences. They stand in the
 /// page between two comments, so that it reads the same in an editor and on a forge, and are written
-/// again by `lab_pages write`; a test finds what is out of date.
+/// again by `lab_docs write`; a test finds what is out of date.
 ///
 ///     <!--= C18 as 0.00 -->0.41<!--/-->     a measured number; the ways to name and write one: measured.h
 ///

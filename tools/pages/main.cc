@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// lab_pages: what `./lab docs` and the tests of the pages are made of.
+/// lab_docs: what `./lab docs` and the tests of the pages are made of.
 ///
-///     lab_pages write          brings numbers, blocks and pictures of docs/ up to date
-///     lab_pages check [PART]   says what is wrong with the pages (whose path has PART in it)
-///     lab_pages make DIR       makes the site in DIR/html
+///     lab_docs write          brings numbers, blocks and pictures of docs/ up to date
+///     lab_docs check [PART]   says what is wrong with the pages (whose path has PART in it)
+///     lab_docs make DIR       makes the site in DIR/html
 #include <fmt/format.h>
 
 #include <exception>
@@ -73,7 +73,7 @@ int run(const std::vector<std::string_view>& words) {
     return check(Docs::here(), words.size() == 2 ? words[1] : "");
   }
   if (words.size() == 2 && words[0] == "make") return make(Docs::here(), words[1]);
-  throw InputError("use: lab_pages write | check [PART] | make DIR");
+  throw InputError("use: lab_docs write | check [PART] | make DIR");
 }
 
 }  // namespace
@@ -83,10 +83,10 @@ int main(int argc, char** argv) {
   try {
     return qlab::run({argv + 1, argv + argc});
   } catch (const qlab::InputError& error) {
-    fmt::print(stderr, "lab_pages: {}\n", error.what());
+    fmt::print(stderr, "lab_docs: {}\n", error.what());
     return 2;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "lab_pages: {}\n", error.what());
+    fmt::print(stderr, "lab_docs: {}\n", error.what());
     return 3;
   }
 }

@@ -56,6 +56,9 @@ std::string polished(const std::string& html) {
       {R"( frameborder="0")", ""},
   };
   for (const auto& [from, to] : kReplaced) replace_all(result, from, to);
+  // Its links to the parts of a page name parts that are not always there.
+  static const std::regex summary(R"re(  <div class="summary">\n[\s\S]*?</div>\n)re");
+  result = std::regex_replace(result, summary, "");
   // Only Markdown's tables got a frame to close.
   static const std::regex table(R"re((<table class="markdownTable">[\s\S]*?</table>))re");
   return std::regex_replace(result, table, "$1</div>");
