@@ -18,8 +18,14 @@ function elementsWithText() {
           [...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.data.trim() !== ''));
 }
 
+/** Red, green and blue of 0 to 255, and how much of them covers what is below. */
+function channels(color) {
+  const [r, g, b, alpha = 1] = color.match(/[\d.]+/g).map(Number);
+  return {rgb: [r, g, b], alpha};
+}
+
 function luminance(color) {
-  const [r, g, b] = color.match(/[\d.]+/g).slice(0, 3).map((value) => {
+  const [r, g, b] = channels(color).rgb.map((value) => {
     const c = value / 255;
     return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   });
@@ -35,11 +41,14 @@ function contrast(a, b) {
 function groundOf(element) {
   const svg = element.closest('svg');
   if (svg) return getComputedStyle(svg.querySelector('.bg')).fill;
-  for (let e = element; e; e = e.parentElement) {
-    const color = getComputedStyle(e).backgroundColor;
-    if (!/^rgba\(.*, 0\)$/.test(color)) return color;
+  // Grounds lie above each other, and some let the one below shine through.
+  let seen = [0, 0, 0], left = 1;
+  for (let e = element; e && left > 0; e = e.parentElement) {
+    const {rgb, alpha} = channels(getComputedStyle(e).backgroundColor);
+    seen = seen.map((c, i) => c + left * alpha * rgb[i]);
+    left *= 1 - alpha;
   }
-  return 'rgb(255, 255, 255)';
+  return `rgb(${seen.map((c) => c + left * 255).join(', ')})`;
 }
 
 function checkPage() {

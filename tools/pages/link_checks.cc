@@ -73,6 +73,26 @@ class Site {
     return found;
   }
 
+  std::vector<fs::path> unreached() const {
+    std::vector<std::string> queue = searched();
+    queue.emplace_back("index.html");
+    std::set<std::string> reached;
+    while (!queue.empty()) {
+      const std::string page = queue.back();
+      queue.pop_back();
+      const auto html = html_.find(page);
+      if (html == html_.end() || !reached.insert(page).second) continue;
+      each_attribute(html->second, "href", [&](std::string_view, std::string_view value) {
+        queue.push_back(decoded(value.substr(0, value.find('#'))));
+      });
+    }
+    std::vector<fs::path> others;
+    for (const auto& [name, html] : html_) {
+      if (!reached.contains(name)) others.push_back(folder_ / name);
+    }
+    return others;
+  }
+
  private:
   std::string wrong_with(const std::string& page, std::string_view tag,
                          const std::string& address) const {
@@ -94,12 +114,30 @@ class Site {
     return there ? "" : "names an anchor that its page has not";
   }
 
+  /// Pages that the search leads to: "…'../table.html#anchor'…" in its index.
+  std::vector<std::string> searched() const {
+    std::vector<std::string> pages;
+    std::error_code none;  // a site without a search
+    for (const auto& entry : fs::directory_iterator(folder_ / "search", none)) {
+      if (entry.path().extension() != ".js") continue;
+      const std::string index = read_text(entry.path()).value_or("");
+      constexpr std::string_view kBegin = "'../";
+      for (std::size_t at = 0; (at = index.find(kBegin, at)) != std::string::npos;) {
+        at += kBegin.size();
+        pages.push_back(index.substr(at, index.find_first_of("#'", at) - at));
+      }
+    }
+    return pages;
+  }
+
   fs::path folder_;
   std::map<std::string, std::string> html_;
   std::map<std::string, std::set<std::string>> anchors_;
 };
 
 }  // namespace
+
+std::vector<fs::path> unreached_pages(const fs::path& folder) { return Site(folder).unreached(); }
 
 std::vector<std::string> link_complaints(const fs::path& folder) {
   return Site(folder).complaints();

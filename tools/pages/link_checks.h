@@ -13,4 +13,7 @@ namespace qlab {
 /// would fetch from elsewhere. "table.html: the link 'x.html#y' leads nowhere" each.
 std::vector<std::string> link_complaints(const std::filesystem::path& folder);
 
+/// Pages of `folder` that no link leads to, from index.html on or from what the search knows.
+std::vector<std::filesystem::path> unreached_pages(const std::filesystem::path& folder);
+
 }  // namespace qlab

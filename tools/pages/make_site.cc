@@ -48,6 +48,7 @@ std::string doxyfile(const fs::path& root, const fs::path& folder) {
   set("STRIP_FROM_INC_PATH", {root / "kernels", root});
   set("USE_MDFILE_AS_MAINPAGE", {folder / "pages/index.md"});
   set("WARN_LOGFILE", {folder / "warnings.txt"});
+  set("LAYOUT_FILE", {site / "layout.xml"});
   set("HTML_HEADER", {site / "header.html"});
   set("HTML_FOOTER", {site / "footer.html"});
   set("HTML_EXTRA_STYLESHEET", {awesome, site / "site.css"});
@@ -99,6 +100,7 @@ MadeSite make_site(const Docs& docs, const fs::path& folder) {
     write_if_new(entry.path(), polished(read_text(entry.path()).value_or("")));
     ++made.pages;
   }
+  for (const fs::path& page : unreached_pages(there / "html")) made.pages -= fs::remove(page);
   made.complaints = link_complaints(there / "html");
   made.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return made;

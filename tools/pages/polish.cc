@@ -59,6 +59,9 @@ std::string polished(const std::string& html) {
   // Its links to the parts of a page name parts that are not always there.
   static const std::regex summary(R"re(  <div class="summary">\n[\s\S]*?</div>\n)re");
   result = std::regex_replace(result, summary, "");
+  // A list of all members says nothing that the page of the class does not.
+  static const std::regex members(R"re(<p><a href="[^"]*-members.html">[^<]*</a></p>\n?)re");
+  result = std::regex_replace(result, members, "");
   // Only Markdown's tables got a frame to close.
   static const std::regex table(R"re((<table class="markdownTable">[\s\S]*?</table>))re");
   return std::regex_replace(result, table, "$1</div>");
