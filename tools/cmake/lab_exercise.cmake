@@ -110,6 +110,8 @@ function(lab_exercise module file)
   target_compile_options(${op}.tests PRIVATE -O1)
   if(extension STREQUAL ".cu")
     lab_cuda_on_cpu(${op}.tests ${tests})
+  else()
+    target_precompile_headers(${op}.tests REUSE_FROM lab_test_headers)
   endif()
 
   lab_variant(solution.${op} solution ${solution})
