@@ -187,11 +187,14 @@ TEST_F(Commands, AskAQuestionOnceAndTakeEnterForNo) {
   EXPECT_EQ(said([&] { ask_prediction(learner_, beta()); }), "");
 }
 
-TEST_F(Commands, DocsGiveTheEndingsAwayOnlyWhenDone) {
+TEST_F(Commands, DocsGiveTheEndingsAwayOnlyWhenDoneOrAsked) {
   EXPECT_THAT(said([&] { run_docs(learner_, "1.1"); }),
-              AllOf(HasSubstr("What you write"), Not(HasSubstr("x to x"))));
+              AllOf(HasSubstr("What you write"), Not(HasSubstr("x to x")),
+                    HasSubstr("./lab docs alpha_gemv --page")));
+  EXPECT_THAT(said([&] { run_docs(learner_, "1.1", /*page=*/true); }), HasSubstr("of x to x."));
   plant_done(alpha());
-  EXPECT_THAT(said([&] { run_docs(learner_, "1.1"); }), HasSubstr("addition of x to x."));
+  EXPECT_THAT(said([&] { run_docs(learner_, "1.1"); }),
+              AllOf(HasSubstr("of x to x."), Not(HasSubstr("--page"))));
 }
 
 TEST_F(Commands, LookAtNamesTheRegionOfARecognisedMistake) {

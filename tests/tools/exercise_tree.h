@@ -89,6 +89,20 @@ twice two.
 2. "Twice as much."
 )text";
 
+inline constexpr const char* kToyPage = R"text(# @: double a number
+
+<!-- say -->
+
+<details>
+<summary>"Doubling is an addition of …"</summary>
+
+"Doubling is an addition of x to x."
+
+</details>
+
+<!-- /say -->
+)text";
+
 /// Modules 01_first (alpha_gemv, alpha_gemv_warp.cu) and 02_second (beta_sum).
 class ExerciseTree {
  public:
@@ -100,6 +114,7 @@ class ExerciseTree {
       write(exercise.lab_file(), stub(exercise));
       write(exercise.sheet(), named(kToySheet, exercise));
       write(exercise.hints(), named(kToyHints, exercise));
+      write(exercise.page(), named(kToyPage, exercise));
       write(exercise.test_file(), "// no tests\n");
       write(exercise.contract(), "// no contract\n");
     }

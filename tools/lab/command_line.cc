@@ -104,8 +104,10 @@ void LearnerCommands::add_help(CLI::App& app) {
       ->type_name("1..3");
   hint.add_flag("--json", json_, "One JSON object on standard output, text on standard error");
 
-  CLI::App& docs = add(app, "docs", "The task sheet, as text", "docs half_formats");
+  CLI::App& docs =
+      add(app, "docs", "The task sheet, or once done the page, as text", "docs half_formats");
   docs.add_option("id", id_, "The exercise; without one, the current")->type_name("ID");
+  docs.add_flag("--page", page_, "The page with our code, done or not");
 
   CLI::App& predict = add(app, "predict", "Answer an exercise's question before you measure",
                           "predict half_formats b");
@@ -159,7 +161,7 @@ std::optional<int> LearnerCommands::run(const CLI::App& app) {
   if (name == "verify") return run_verify(here);
   if (name == "next") return run_next(here);
   if (name == "hint") return run_hint(here, id_, level_ != 0 ? level_ : level_behind_id_);
-  if (name == "docs") return run_docs(here, id_);
+  if (name == "docs") return run_docs(here, id_, page_);
   if (name == "predict") return run_predict(here, id_, answer_);
   if (name == "reset") return run_reset(here, reset_);
   solution_.diff = solution_.diff || name == "diff";

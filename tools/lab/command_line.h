@@ -46,6 +46,7 @@ class LearnerCommands {
   std::optional<std::uint64_t> seed_;
   std::string id_, answer_;
   int level_ = 0, level_behind_id_ = 0;
+  bool page_ = false;
   ListOptions list_;
   CheckCommand check_;
   SolutionOptions solution_;

@@ -51,7 +51,8 @@ int run_reset(const Learner& learner, const ResetOptions& options);
 /// answers the current exercise's question.
 int run_predict(const Learner& learner, const std::string& id, const std::string& answer);
 
-int run_docs(const Learner& learner, const std::string& id);
+/// The task sheet; once the exercise is done, or if asked for with `page`, its page with our code.
+int run_docs(const Learner& learner, const std::string& id, bool page = false);
 
 int run_watch(const Learner& learner, const std::string& id);
 

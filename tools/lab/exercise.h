@@ -39,6 +39,7 @@ struct Exercise {
   std::string solution_file() const { return "solutions/" + module + "/" + id + extension; }
   std::string sheet() const { return "labs/" + module + "/" + id + ".md"; }
   std::string hints() const { return "labs/" + module + "/" + id + ".hints.md"; }
+  std::string page() const { return "docs/" + module + "/" + id + ".md"; }
   std::string contract() const { return "kernels/" + module + "/" + id + ".h"; }
   std::string test_file() const {
     return "tests/" + module + "/" + id + "_exercise_test" + extension;

@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "lab/commands.h"
+#include "lab/page_text.h"
 #include "lab/seen_hints.h"
 #include "lab/text.h"
 #include "model/input_error.h"
@@ -61,25 +62,6 @@ bool may_show(const Learner& learner, const Exercise& exercise, bool yes) {
   return *agreed;
 }
 
-/// Markdown as text: links keep their words, headings are bold.
-std::string as_text(const Learner& learner, const std::string& markdown) {
-  static const std::regex link(R"(\[([^\]]+)\]\([^)]+\))");
-  std::string text;
-  bool fenced = false;
-  for (const std::string& line : lines_of(markdown)) {
-    if (line.starts_with("```")) {
-      fenced = !fenced;
-    } else if (fenced) {
-      text += "    " + line + "\n";
-    } else if (line.starts_with("#")) {
-      text += learner.terminal.styled(Style::kBold, line.substr(line.find(' ') + 1)) + "\n";
-    } else {
-      text += std::regex_replace(line, link, "$1") + "\n";
-    }
-  }
-  return text;
-}
-
 }  // namespace
 
 int run_solution(const Learner& learner, const SolutionOptions& options) {
@@ -101,17 +83,17 @@ int run_solution(const Learner& learner, const SolutionOptions& options) {
   return kDone;
 }
 
-int run_docs(const Learner& learner, const std::string& id) {
+int run_docs(const Learner& learner, const std::string& id, bool page) {
   const Exercise& exercise = learner.named_or_current(id);
-  const auto sheet = read_text(learner.places.root / exercise.sheet());
-  if (!sheet) throw std::runtime_error(exercise.sheet() + " cannot be read");
-  std::string text = as_text(learner, *sheet);
-  // The endings would give the exercise away.
-  if (known_verdict(learner.places, exercise).state == State::kDone) {
-    text += "\n" + learner.terminal.styled(Style::kBold, "The whole sentences") + "\n\n";
-    for (const std::string& sentence : read_hints(learner.places, exercise).spoken) {
-      text += wrapped(sentence, learner.text_width(), "") + "\n";
-    }
+  const bool done = known_verdict(learner.places, exercise).state == State::kDone;
+  // The page shows our code, and ends the sentences.
+  const std::string file = page || done ? exercise.page() : exercise.sheet();
+  const auto markdown = read_text(learner.places.root / file);
+  if (!markdown) throw std::runtime_error(file + " cannot be read");
+  std::string text = page_text(*markdown, learner.text_width(), learner.terminal);
+  if (!page && !done) {
+    text += fmt::format("\nThe page with our code, before you are done: ./lab docs {} --page\n",
+                        exercise.id);
   }
   learner.write(learner.terminal.plain(text));
   return kDone;

@@ -40,7 +40,7 @@ configure() {
   check_tools
   [[ -z $TOO_OLD ]] || fail 3 "$TOO_OLD"
   if ((${#MISSING[@]})); then
-    install_missing
+    install_missing 'what the lab is built with (compiler, build tools, libraries)'
     check_tools
     [[ -z $TOO_OLD ]] || fail 3 "$TOO_OLD"
   fi

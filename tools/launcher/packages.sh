@@ -91,18 +91,20 @@ as_root() {
   if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
 }
 
-# Installs MISSING, or names the one command that does and ends.
+# Whether packages may be installed without asking. -k: a password typed a minute ago is no leave to use it.
+may_install() { ((EUID == 0)) || { have sudo && sudo -k -n true 2>/dev/null; }; }
+
+# install_missing <what for>: installs MISSING, or names the one command that does and ends.
 install_missing() {
   local log=$LOG/packages.txt command="apt-get install -y ${MISSING[*]}" candidate
   if ! have apt-get; then
     fail 3 "these Debian packages, by whatever name this system has them, are missing: \
 ${MISSING[*]}; libraries can also come from 'cmake --preset default -DQLAB_FETCH=ON'"
   fi
-  # -k: a password typed a minute ago is no leave to use it.
-  if ((EUID != 0)) && ! { have sudo && sudo -k -n true 2>/dev/null; }; then
+  if ! may_install; then
     fail 3 "packages are missing; have an administrator run:  sudo $command"
   fi
-  say "Installing what the lab is built with (compiler, build tools, libraries): ${MISSING[*]}"
+  say "Installing $1: ${MISSING[*]}"
   say "The log is build/log/packages.txt."
   as_root apt-get update >"$log" 2>&1 || say "The package lists could not be renewed; using those here."
   candidate=$(apt-cache policy cmake 2>/dev/null | sed -n 's/.*Candidate: *//p')
