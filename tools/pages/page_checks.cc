@@ -79,7 +79,8 @@ class Checks {
       if (std::ranges::count(lines_, block) != 1)
         complain(1, fmt::format("'{}' must stand once", block));
     }
-    if (text_.find(fmt::format("/pictures/{}.svg)", exercise.id)) == std::string::npos) {
+    const std::regex picture(fmt::format(R"(!\[[^\]]*\]\(\S*/pictures/{}\.svg\))", exercise.id));
+    if (!std::regex_search(text_, picture)) {
       complain(1, fmt::format("does not show pictures/{}.svg", exercise.id));
     }
     for (const std::string name : {"mutants", "say"}) {
@@ -119,14 +120,16 @@ class Checks {
                      : (docs_.places.root / "docs" / page_.parent_path() / path).lexically_normal();
     if (!fs::exists(target)) {
       complain(line, fmt::format("the link '{}' leads nowhere", address));
-    } else if (hash != std::string::npos && !has_anchor(target, address.substr(hash + 1))) {
+    } else if (hash != std::string::npos &&
+               !has_anchor(path.empty() ? text_ : read_text(target).value_or(""),
+                           address.substr(hash + 1))) {
       complain(line, fmt::format("'{}': that page has no such heading", address));
     }
   }
 
-  static bool has_anchor(const fs::path& target, const std::string& anchor) {
+  static bool has_anchor(const std::string& text, const std::string& anchor) {
     bool fenced = false;
-    for (const std::string& line : lines_of(read_text(target).value_or(""))) {
+    for (const std::string& line : lines_of(text)) {
       if (line.starts_with("```")) fenced = !fenced;
       const auto words = line.find(' ');
       if (!fenced && line.starts_with("#") && words != std::string::npos &&

@@ -64,13 +64,13 @@ std::vector<ProseFinding> prose_findings(const std::string& markdown) {
     if (line == fmt::format("<!-- /{} -->", block)) block.clear();
     if (fenced || !block.empty()) continue;
 
+    static const std::regex code("`[^`]*`");
+    const std::string words = std::regex_replace(unmarked(line, cited), code, "");
     linked = linked || line.find("](http") != std::string::npos;
     if (line.empty() || i + 1 == lines.size()) {
       if (cited && !linked) findings.push_back({i, "a cited figure without a link to its source"});
       cited = linked = false;
     }
-    static const std::regex code("`[^`]*`");
-    const std::string words = std::regex_replace(unmarked(line, cited), code, "");
     if (std::regex_search(words, match, figure())) {
       findings.push_back(
           {i + 1, fmt::format("'{}' is typed by hand; write <!--= what as how --><!--/-->, or mark "
