@@ -70,7 +70,7 @@ const Json& pick(const Json& list, const std::string& conditions) {
   const Json* found = nullptr;
   for (const Json& element : list) {
     bool all = true;
-    static const std::regex condition(R"(([^=,]+)=([^,]*))");
+    static const std::regex condition(R"(([^=,]+)=((?:[^,]|, )*),?)");
     for (std::sregex_iterator it(conditions.begin(), conditions.end(), condition), end; it != end;
          ++it) {
       const Json* value = find_key(element, (*it)[1]);
@@ -136,7 +136,7 @@ std::string command_of(std::string_view file) {
 
 }  // namespace
 
-Measured::Measured(const fs::path& folder) {
+Measured::Measured(const fs::path& folder) : folder_(folder) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     if (it->path().extension() != ".json") continue;

@@ -28,7 +28,8 @@ struct Origin {
 ///     h200_lab03 table[operation=w4a16_gemv_warp,path=exercise,N=8192,K=28672].of_read_bandwidth
 ///     A / B                                       of two such numbers
 ///
-/// `[key=value,…]` picks the one element of a list that has them all, `[3]` the fourth.
+/// `[key=value,…]` picks the one element of a list that has them all, `[3]` the fourth; a comma before a
+/// blank belongs to its value.
 class Measured {
  public:
   /// Reads all JSON files of `folder`. \throws InputError naming the one that is none.
@@ -36,6 +37,8 @@ class Measured {
 
   /// \throws InputError saying what is wrong with `what`: no such file or key, no element or several.
   double number(std::string_view what) const;
+
+  const std::filesystem::path& folder() const { return folder_; }
 
   /// The value at `path` of `file`, whatever it is.
   const nlohmann::json& at(std::string_view file, std::string_view path) const;
@@ -55,6 +58,7 @@ class Measured {
   std::vector<Origin> origins(std::string_view what) const;
 
  private:
+  std::filesystem::path folder_;
   std::map<std::string, nlohmann::json, std::less<>> files_;
 };
 
