@@ -28,7 +28,7 @@ constexpr std::array kTerms{
     Term{R"(\b(KV-cache|kv cache|kv-cache|KV Cache)\b)", "KV cache"},
     Term{R"(\bgroup ?sizes?\b(?! [a-z]))", "group_size"},
     Term{R"(\bzero-points?\b)", "zero point, or zero_point in formulas"},
-    Term{R"(\bint[48]\b)", "INT4, INT8"},
+    Term{R"((^|[^.\w])int[48]\b)", "INT4, INT8"},
     Term{R"(\bfp(8|16|32)\b)", "FP8, FP16, FP32"},
     Term{R"(\b(bf16|bfloat16)\b)", "BF16"},
     Term{R"(\b(ttft|tpot)\b)", "TTFT, TPOT"},
@@ -42,7 +42,9 @@ constexpr std::array kTerms{
 /// The line without what is marked: numbers and quoted figures, links' addresses, other comments.
 std::string unmarked(const std::string& line, bool& cited) {
   static const std::regex marked(R"(<!--(=.*?|def|cited)-->.*?<!--/-->)");
-  static const std::regex address(R"(\]\([^()\s]+\)|https?://\S+|<!--.*?-->)");
+  // Titles of others are spelled as they spell them.
+  static const std::regex address(
+      R"(\[[^\[\]]*\]\(http[^()\s]+\)|\]\([^()\s]+\)|https?://\S+|<!--.*?-->)");
   cited = cited || line.find("<!--cited-->") != std::string::npos;
   return std::regex_replace(std::regex_replace(line, marked, ""), address, "]");
 }
