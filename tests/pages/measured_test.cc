@@ -59,6 +59,8 @@ TEST_F(MeasuredNumbers, AreWrittenAsAsked) {
   EXPECT_EQ(text("list[2].x", "0.00 %"), "0.12 %");
   EXPECT_EQ(text("C07.low", "1-%"), "75 %");
   EXPECT_EQ(text("C07.low", "1/0.0"), "4.0");
+  EXPECT_EQ(text("C07.low", "-0.00"), "-0.25");
+  EXPECT_EQ(text("h200_lab03 roofline.zero", "-0.0000"), "0.0001");
   EXPECT_EQ(text(bytes, "TB/s"), "4.25 TB/s");
   EXPECT_EQ(text(bytes, "0 GB/s"), "4250 GB/s");
   EXPECT_EQ(text("h200_lab03 roofline.launch_seconds", "0.0 us"), "2.5 µs");

@@ -105,14 +105,15 @@ std::string digits(double value, const std::optional<std::size_t>& decimals) {
 }
 
 std::string formatted(double value, std::string_view how) {
-  static const std::regex form(R"((1/)?(0(?:\.(0+))?)? ?(1-%|%|[A-Za-z]+(?:/s)?)?)");
+  static const std::regex form(R"((1/|-)?(0(?:\.(0+))?)? ?(1-%|%|[A-Za-z]+(?:/s)?)?)");
   std::cmatch match;
   if (!std::regex_match(how.begin(), how.end(), match, form)) {
     throw InputError(fmt::format("'{}' is not a way to write a number", how));
   }
   std::optional<std::size_t> decimals;
   if (match[2].matched) decimals = static_cast<std::size_t>(match[3].length());
-  if (match[1].matched) value = 1 / value;
+  if (match[1] == "1/") value = 1 / value;
+  if (match[1] == "-") value = -value;
   const std::string unit = match[4];
   if (unit.empty()) return digits(value, decimals);
   if (unit == "%" || unit == "1-%") {

@@ -47,7 +47,7 @@ class Measured {
   ///
   ///     0  0.0  0.00 …       decimals
   ///     %  0.0 %             a share in percent
-  ///     1/0.0                the inverse: how many times as fast
+  ///     1/0.0  -0.0          the inverse: how many times as fast; the opposite: how much less
   ///     1-%                  what is missing to 1, in percent
   ///     us ms s GB/s TB/s GFLOP/s TFLOP/s KiB MiB GiB TiB    with decimals before it: "0.0 ms"
   ///

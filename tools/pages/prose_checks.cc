@@ -36,7 +36,7 @@ constexpr std::array kTerms{
     Term{R"(\bde-quanti[sz])", "dequantize"},
     Term{R"(\bquantis)", "quantize"},
     Term{R"(\bsmooth ?quant\b|\bSmoothquant\b)", "SmoothQuant"},
-    Term{R"(\btensor-cores?\b|\bTensor [Cc]ores?\b)", "tensor core"},
+    Term{R"(\btensor-cores?\b|\b[Tt]ensor Cores?\b)", "tensor core"},
 };
 
 /// The line without what is marked: numbers and quoted figures, links' addresses, other comments.
