@@ -87,7 +87,8 @@ case $1 in
       exit 1
     fi
     printf '#!/usr/bin/env bash\nprintf "<%%s>" "$@"\nexit 4\n' >"$2/lab"
-    chmod +x "$2/lab"
+    cp "$2/lab" "$2/lab_docs"
+    chmod +x "$2/lab" "$2/lab_docs"
     ;;
 esac
 END
@@ -142,6 +143,30 @@ exercises_need_only_the_program() {
   grep -- --build "$CALLS" | grep -qv -- '--target lab ' && fail "builds more: $(<"$CALLS")"
   expect 2 "'chekc' is not a command; did you mean ./lab check?" lab chekc
   expect 2 'did you mean ./lab solution?' lab sol
+}
+
+docs_make_the_site() {
+  stand_in doxygen <<<'#!/usr/bin/env bash'
+  expect 4 "<make><$root/build/default/docs>" lab docs
+  grep -q -- '--build.*--target lab_docs ' "$CALLS" || fail "docs builds more: $(<"$CALLS")"
+  expect 4 '<write>' lab docs --write
+  expect 4 '<check>' lab docs --check
+  expect 4 '<docs><gemv><--page>' lab docs gemv --page
+}
+
+docs_without_doxygen_name_what_is_missing() {
+  expect 3 'doxygen' lab docs
+  expect 3 'read the pages as they are, from docs/README.md on' lab docs
+  stand_in apt-cache <<<'#!/usr/bin/env bash'
+  stand_in apt-get <<<'#!/usr/bin/env bash
+echo "apt-get $*" >>"$CALLS"
+[[ $1 != install ]] || { echo "#!/usr/bin/env bash" >"${0%/*}/doxygen"; chmod +x "${0%/*}/doxygen"; }'
+  if ((EUID != 0)); then
+    expect 3 'have an administrator install them' lab docs
+  fi
+  FAKE_SUDO=1 expect 4 '<make>' lab docs
+  grep -q 'apt-get install -y --no-install-recommends doxygen' "$CALLS" ||
+    fail "not installed: $(<"$CALLS")"
 }
 
 the_first_build_has_something_to_read() {
@@ -238,7 +263,8 @@ no_escape_bytes_without_a_terminal() {
 }
 
 for case in help_needs_no_tools a_wrong_command_is_named doctor_judges_the_machine \
-  arguments_and_exit_code_pass_through exercises_need_only_the_program \
+  arguments_and_exit_code_pass_through exercises_need_only_the_program docs_make_the_site \
+  docs_without_doxygen_name_what_is_missing \
   the_first_build_has_something_to_read help_fits_a_terminal standard_output_holds_only_the_answer \
   a_moved_folder_is_configured_again a_failed_build_shows_its_first_error old_tools_are_named \
   missing_tools_are_named_or_installed without_apt_packages_are_named two_at_once_take_turns \

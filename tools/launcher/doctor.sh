@@ -142,7 +142,7 @@ device_lines() {
   if have doxygen; then
     line ok doxygen "$(doxygen --version)"
   else
-    line none doxygen 'without it the pages are read as Markdown, in docs/'
+    line none doxygen './lab docs installs it; without it the pages are read in docs/'
     OPTIONAL+=(doxygen)
   fi
 }
