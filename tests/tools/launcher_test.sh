@@ -43,7 +43,7 @@ new_machine() {
   cp "$source_dir/lab" "$source_dir/CMakeLists.txt" "$root"
   cp -R "$source_dir/tools/launcher" "$root/tools"
   for tool in awk basename bash cat chmod cp cut date df dirname env flock grep head ln make mkdir mktemp nproc \
-    readlink rm sed setsid sleep sort tail tee true uname; do
+    patch readlink rm sed setsid sleep sort tail tee true uname; do
     ln -s "$(type -P "$tool")" "$bin/$tool"
   done
   : >"$CALLS"
@@ -118,6 +118,8 @@ a_wrong_command_is_named() {
 doctor_judges_the_machine() {
   expect 0 'The lab can be built here.' lab doctor
   expect 0 'commit ' lab doctor --report
+  rm "$bin/patch"
+  expect 3 'apt-get install patch' lab doctor
   rm "$bin/cmake"
   expect 3 'missing  CMake' lab doctor
   expect 3 'apt-get install cmake' lab doctor

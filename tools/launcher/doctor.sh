@@ -60,6 +60,11 @@ tool_lines() {
   else
     line missing 'build tool' 'without ninja or make nothing can be built'
   fi
+  if have patch; then
+    line ok patch "$(patch --version 2>/dev/null | head -n 1)"
+  else
+    line missing patch 'the known mistakes of exercises are patches'
+  fi
 }
 
 library_lines() {

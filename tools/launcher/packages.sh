@@ -75,6 +75,7 @@ apt-get install g++-$LEAST_GCC"
     MISSING+=(cmake)
   fi
   have ninja || have make || MISSING+=(ninja-build)
+  have patch || MISSING+=(patch)  # the known mistakes of exercises are patches
   for entry in "${LIBRARIES[@]}"; do
     IFS='|' read -r name package header <<<"$entry"
     have_header "$header" || MISSING+=("$package")
