@@ -18,6 +18,7 @@ struct PagePicture {
 // One function a module and one for the pages that belong to none; see pictures/.
 std::vector<PagePicture> pictures_of_lab01(const Measured& measured);
 std::vector<PagePicture> pictures_of_lab02(const Measured& measured);
+std::vector<PagePicture> pictures_of_lab02_more(const Measured& measured);
 std::vector<PagePicture> pictures_of_lab03(const Measured& measured);
 std::vector<PagePicture> pictures_of_lab04(const Measured& measured);
 std::vector<PagePicture> pictures_of_lab05(const Measured& measured);

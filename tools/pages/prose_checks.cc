@@ -35,7 +35,7 @@ constexpr std::array kTerms{
     Term{R"(\bhead dim(ension)?\b)", "head_dim"},
     Term{R"(\bde-quanti[sz])", "dequantize"},
     Term{R"(\bquantis)", "quantize"},
-    Term{R"(\bsmooth ?quant\b|\bSmoothquant\b)", "SmoothQuant"},
+    Term{R"(\b[Ss]mooth quant\b|\bSmoothquant\b)", "SmoothQuant"},  // smoothquant is the exercise
     Term{R"(\btensor-cores?\b|\b[Tt]ensor Cores?\b)", "tensor core"},
 };
 
