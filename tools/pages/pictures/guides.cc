@@ -26,7 +26,7 @@ std::string picture_table(const Measured& measured) {
       "Time against FP16",
       "Bars for INT8, INT4 and INT4 with INT8 activations, at one token and at 256. FP16 is a "
       "line at 1. INT4 without its kernel is many times as slow.");
-  constexpr double kLeft = 132, kOne = 210, kLongest = 380, kTall = 22;
+  constexpr double kLeft = 140, kOne = 210, kLongest = 380, kTall = 22;
   const double top = d.bottom();
   const auto bar = [&](double y, double ratio, Shade shade, const char* when) {
     const double width = std::min(kOne * ratio, kLongest);
@@ -37,7 +37,8 @@ std::string picture_table(const Measured& measured) {
   };
   for (const TimedFormat& format : formats) {
     const double y = d.bottom() + 12;
-    d.text(kLeft - 8, y + (format.many.empty() ? 16 : 28), format.name, Anchor::kEnd);
+    d.text(kLeft - 8, y + (format.many.empty() ? 16 : 28), format.name, Anchor::kEnd, Ink::kPlain,
+           13);
     // C51 is a ratio to INT4, so its time against FP16 is a product.
     const double few = format.few == "C51 as ratio"
                            ? measured.number("C51") * measured.number("C18")
@@ -66,22 +67,22 @@ std::string picture_decide(const Measured& measured) {
   constexpr Row kRows[] = {
       {"weights, in decode", "INT4 weights", "C65", "of TPOT"},
       {"arithmetic", "INT8, both sides", "C08", "of the time"},
-      {"room for the cache", "INT8 cache", "C25", "times the context"},
+      {"room for the cache", "INT8 cache", "C25", "times as much"},
       {"reading the cache", "INT8 cache", "C26", "of the time"},
-      {"the tail", "prompts in chunks", "C62", "of the longest gaps"},
+      {"the tail", "prompts in chunks", "C62", "of the gaps' p99"},
       {"outliers", "SmoothQuant", "C35", "bits a byte lost"},
   };
   Drawing d("Bottleneck, then format",
             "Six bottlenecks on the left, an arrow from each to what helps against it, and the "
             "measured number beside it.");
-  constexpr double kLeft = 12, kWide = 158, kTall = 34, kMiddle = 208, kNumber = 378;
+  constexpr double kLeft = 12, kWide = 150, kTall = 34, kMiddle = 196, kNumber = 356;
   for (const Row& row : kRows) {
     const double y = d.bottom() + 8;
     d.cell(kLeft, y, kWide, kTall, Shade::kOrange, row.bottleneck);
     d.arrow(kLeft + kWide + 4, y + kTall / 2, kMiddle - 4, y + kTall / 2);
     d.cell(kMiddle, y, kWide, kTall, Shade::kGreen, row.helps);
     d.text(kNumber, y + 22, fmt::format("{} {}", measured.text(row.claim, ""), row.of),
-           Anchor::kStart, Ink::kPlain, 14);
+           Anchor::kStart, Ink::kPlain, 13);
   }
   return d.svg();
 }
