@@ -52,6 +52,7 @@ void smooth_checkpoint(Checkpoint& checkpoint, std::span<const LayerInput> input
 Int4Layers gptq_layers(const Checkpoint& checkpoint, std::span<const LayerInput> inputs,
                        const GptqOptions& options, const Machine& machine);
 
+/// What AWQ does to a checkpoint.
 struct AwqOptions {
   std::int64_t group_size = 128;
   bool clip = true;  ///< also search how far each group's range can shrink

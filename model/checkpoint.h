@@ -22,6 +22,7 @@ struct LayerWeights {
   Matrix<float> down_proj;                 // [hidden, intermediate]
 };
 
+/// A model's numbers, as floats.
 struct Checkpoint {
   LlamaConfig config;
   Matrix<float> embed_tokens;  // [vocab, hidden]

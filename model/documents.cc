@@ -72,7 +72,7 @@ RecallDocument recall_document(std::string name, std::int64_t names, std::int64_
 
 }  // namespace
 
-std::vector<Document> read_documents(const Path& directory, std::int64_t window,
+std::vector<Document> read_documents(const std::filesystem::path& directory, std::int64_t window,
                                      std::int64_t limit) {
   QLAB_CHECK(window >= 2 && limit >= 1, "read_documents: ", limit, " windows of ", window,
              " bytes; ask for at least 1 of 2 (the first byte is not scored)");

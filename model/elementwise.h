@@ -31,7 +31,7 @@ void rms_norm(MatrixView<const float> x, std::span<const float> gain, double eps
 /// \param gate_up  [rows, 2 · intermediate]
 void swiglu(MatrixView<float> gate_up, const Machine& machine);
 
-/// x += y
+/// x += y, both [rows, cols].
 void add(MatrixView<float> x, MatrixView<const float> y, const Machine& machine);
 
 }  // namespace qlab

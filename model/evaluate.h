@@ -35,6 +35,7 @@ std::vector<Document> read_documents(const std::filesystem::path& directory, std
 /// afresh for each document; the same seed gives the same documents.
 inline constexpr std::int64_t kRecallLineBytes = 9;    // "abc=1234\n"
 inline constexpr std::int64_t kRecallQueryBytes = 10;  // "?abc=1234\n"
+/// Lines to remember, and what is asked of them.
 struct RecallDocument {
   Document text;
   std::vector<std::int64_t> answers;  // position of the first of the four digits of each query
@@ -60,6 +61,7 @@ struct DocumentScore {
   std::array<double, kContextParts> nats_by_context = {};
   std::array<std::int64_t, kContextParts> positions_by_context = {};
 };
+/// How many answers were right.
 struct RecallScore {
   std::int64_t queries = 0;
   std::int64_t right = 0;  // all four digits, each the most likely byte given the right ones before
@@ -74,6 +76,7 @@ Matrix<float> document_logits(const Llama& model, const Document& document, cons
 /// \throws ContractError when a shape does not fit or logits are not finite.
 DocumentScore score_document(const Document& document, const Matrix<float>& logits,
                              const Matrix<float>* reference);
+/// The same for logits that are there already: [positions, vocabulary].
 RecallScore score_recall(const RecallDocument& document, const Matrix<float>& logits);
 
 }  // namespace qlab

@@ -133,6 +133,7 @@ KvCache Llama::new_cache(std::int64_t capacity) const {
 
 /// What one call works on, allocated once for all layers.
 struct Llama::Buffers {
+  /// For as many tokens as the table has positions.
   Buffers(const LlamaConfig& c, const RopeTable& rope_table)
       : rope(rope_table),
         x(tokens(), c.hidden_size),
@@ -140,6 +141,7 @@ struct Llama::Buffers {
         qkv(tokens(), (c.n_heads + 2 * c.n_kv_heads) * c.head_dim),
         attended(tokens(), c.n_heads * c.head_dim),
         gate_up(tokens(), 2 * c.intermediate_size) {}
+  /// Of this call.
   std::int64_t tokens() const { return rope.cos.rows(); }
 
   const RopeTable& rope;

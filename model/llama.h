@@ -59,6 +59,7 @@ struct SequenceInput {
   KvCache* cache;
 };
 
+/// A model, ready to run by one recipe.
 class Llama {
  public:
   /// \throws ContractError naming the first layer that a part of `calibrated` lacks, or a name in it
@@ -66,6 +67,7 @@ class Llama {
   Llama(const Checkpoint& checkpoint, const Recipe& recipe, const Machine& machine,
         const Calibrated& calibrated = {});
 
+  /// Its sides.
   const LlamaConfig& config() const { return config_; }
 
   /// An empty cache for one sequence. \throws ContractError beyond config().max_positions.

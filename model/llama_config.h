@@ -19,6 +19,7 @@ struct RopeScaling {
   double original_max_position_embeddings;
 };
 
+/// The sides of a model, as config.json has them.
 struct LlamaConfig {
   std::int64_t vocab_size;
   std::int64_t hidden_size;

@@ -65,7 +65,9 @@ Matrix<Format> narrow(const char* what, MatrixView<const float> x, const Machine
   return out;
 }
 
+/// \cond
 template Matrix<half_t> narrow(const char* what, MatrixView<const float> x, const Machine& machine);
 template Matrix<bf16_t> narrow(const char* what, MatrixView<const float> x, const Machine& machine);
+/// \endcond
 
 }  // namespace qlab

@@ -10,7 +10,7 @@
 
 namespace qlab {
 
-/// x rounded to nearest, ties to even.
+/// x [rows, cols] rounded to nearest, ties to even.
 /// \param what  names the operand in messages
 /// \throws ContractError naming the first value that is not finite, or would not be after rounding:
 ///         the kernels take finite operands only.

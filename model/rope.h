@@ -27,6 +27,7 @@ std::vector<float> rope_inv_freq(const LlamaConfig& config);
 
 /// Cosines and sines of a position a row; every layer and head uses the same.
 struct RopeTable {
+  /// Cosines and sines [positions, inv_freq].
   RopeTable(const std::vector<float>& inv_freq, std::span<const std::int64_t> positions);
   Matrix<float> cos, sin;  // [positions, head_dim / 2]
 };

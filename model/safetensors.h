@@ -35,12 +35,15 @@ class SafetensorsFile {
   /// \throws InputError naming the file, the tensor, what was found and what belongs there.
   explicit SafetensorsFile(std::filesystem::path file);
 
+  /// Of the file.
   const std::filesystem::path& path() const { return path_; }
+  /// What the header lists, by name.
   const std::map<std::string, TensorEntry>& tensors() const { return tensors_; }
 
   /// Copies of an F16, BF16 or F32 tensor, widened to FP32.
   /// \throws InputError when it is missing, has another shape or type, or holds NaN or infinity.
   std::vector<float> read_vector(const std::string& name, std::int64_t size) const;
+  /// A tensor [rows, cols] as floats. \throws InputError when it is not there or has another shape.
   Matrix<float> read_matrix(const std::string& name, std::int64_t rows, std::int64_t cols) const;
 
  private:

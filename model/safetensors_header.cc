@@ -165,7 +165,7 @@ void check_tiling(const std::map<std::string, TensorEntry>& tensors,
 }  // namespace
 
 std::map<std::string, TensorEntry> parse_safetensors(std::span<const std::byte> file_bytes,
-                                                     const Path& file) {
+                                                     const std::filesystem::path& file) {
   const std::string_view text = header_text(file_bytes, file);
   const std::span<const std::byte> data = file_bytes.subspan(kLengthBytes + text.size());
   const Json header = parse_json_object(text, file);

@@ -14,6 +14,7 @@
 
 namespace qlab {
 
+/// The tensors of a checkpoint, in one file or in shards.
 class TensorFiles {
  public:
   /// Opens model.safetensors or, without it, every shard that model.safetensors.index.json names.
@@ -23,6 +24,8 @@ class TensorFiles {
 
   /// As SafetensorsFile.
   std::vector<float> vector(const std::string& name, std::int64_t size) const;
+  /// A tensor [rows, cols] as floats, from whichever shard has it. \throws InputError when none
+  /// has.
   Matrix<float> matrix(const std::string& name, std::int64_t rows, std::int64_t cols) const;
 
  private:

@@ -36,9 +36,11 @@ void fp16_gemm(MatrixView<const half_t> X, MatrixView<const half_t> W, MatrixVie
 /// \throws ContractError when a shape does not fit.
 void fp16_gemm(MatrixView<const half_t> X, MatrixView<const half_t> W, MatrixView<float> Y,
                const Machine& machine);
+/// The same with BF16 operands.
 void bf16_gemm(MatrixView<const bf16_t> X, MatrixView<const bf16_t> W, MatrixView<float> Y,
                const Machine& machine);
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost fp16_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
   return {.bytes = 2 * N * K + 2 * M * K + 4 * M * N, .flops = 2 * M * N * K};
 }
@@ -47,17 +49,22 @@ constexpr Cost fp16_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
 /// Tolerance of one element: 2·√K·2⁻²⁴·abs_sum (FP32 sums in any order).
 void fp16_gemm_ref(MatrixView<const half_t> X, MatrixView<const half_t> W, MatrixView<double> value,
                    MatrixView<double> abs_sum);
+/// The same with BF16 operands.
 void bf16_gemm_ref(MatrixView<const bf16_t> X, MatrixView<const bf16_t> W, MatrixView<double> value,
                    MatrixView<double> abs_sum);
 
 // The ladder. A rung splits the columns of Y among the threads.
+/// Rung 1: narrow operands are widened where they are used; the one sum is FP32.
 void fp16_gemm_v1_scalar(MatrixView<const half_t> X, MatrixView<const half_t> W,
                          MatrixView<float> Y, ThreadPool& threads);
+/// Rung 1: narrow operands are widened where they are used; the one sum is FP32.
 void bf16_gemm_v1_scalar(MatrixView<const bf16_t> X, MatrixView<const bf16_t> W,
                          MatrixView<float> Y, ThreadPool& threads);
 #if QLAB_X86
+/// Rung 2: the loops of common/gemm_avx2.h; FP16 widens by vcvtph2ps, BF16 by a shift.
 void fp16_gemm_v2_avx2(MatrixView<const half_t> X, MatrixView<const half_t> W, MatrixView<float> Y,
                        ThreadPool& threads);
+/// Rung 2: the loops of common/gemm_avx2.h; FP16 widens by vcvtph2ps, BF16 by a shift.
 void bf16_gemm_v2_avx2(MatrixView<const bf16_t> X, MatrixView<const bf16_t> W, MatrixView<float> Y,
                        ThreadPool& threads);
 #endif

@@ -31,6 +31,7 @@ void fp16_gemm_mma(const half* X, const half* W, float* Y, int M, int N, int K);
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost fp16_gemm_mma_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
   return {.bytes = 2 * N * K + 2 * M * K + 4 * M * N, .flops = 2 * M * N * K};
 }

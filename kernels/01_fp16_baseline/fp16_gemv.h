@@ -30,6 +30,7 @@ void fp16_gemv(const half* W, const half* x, float* y, int N, int K);
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost fp16_gemv_cost(std::int64_t N, std::int64_t K) {
   return {.bytes = 2 * N * K + 2 * K + 4 * N, .flops = 2 * N * K};
 }

@@ -25,6 +25,7 @@ namespace qlab {
 void fp32_gemm(MatrixView<const float> X, MatrixView<const float> W, MatrixView<float> Y,
                const Machine& machine);
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost fp32_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
   return {.bytes = 4 * N * K + 4 * M * K + 4 * M * N, .flops = 2 * M * N * K};
 }
@@ -34,9 +35,11 @@ constexpr Cost fp32_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
 void fp32_gemm_ref(MatrixView<const float> X, MatrixView<const float> W, MatrixView<double> value,
                    MatrixView<double> abs_sum);
 
+/// Rung 1: both operands have K contiguous, so the inner loop walks two rows in step.
 void fp32_gemm_v1_scalar(MatrixView<const float> X, MatrixView<const float> W, MatrixView<float> Y,
                          ThreadPool& threads);
 #if QLAB_X86
+/// Rung 2: the loops of common/gemm_avx2.h, where a FP32 operand widens by a plain load.
 void fp32_gemm_v2_avx2(MatrixView<const float> X, MatrixView<const float> W, MatrixView<float> Y,
                        ThreadPool& threads);
 #endif

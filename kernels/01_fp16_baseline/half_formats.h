@@ -30,11 +30,14 @@ bf16_t bf16_from_float(float x);
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost half_formats_cost(std::int64_t values) { return {.bytes = 6 * values, .flops = 0}; }
 
 /// The oracle, in double arithmetic instead of bit patterns. NaN gives a NaN code.
 double half_value_ref(std::uint16_t code);
+/// The FP16 code nearest to x, found by trying all; ties go to the even one.
 std::uint16_t half_code_ref(double x);
+/// The same for BF16.
 std::uint16_t bf16_code_ref(double x);
 
 }  // namespace qlab

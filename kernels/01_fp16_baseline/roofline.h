@@ -34,6 +34,7 @@ struct Roofline {
 
 enum class Bottleneck { kMemory, kCompute };
 
+/// What limits a piece of work, and how long it takes at least.
 struct RooflineEstimate {
   double intensity;       ///< FLOPs of the work for each byte that it moves
   double ridge;           ///< FLOPs that the machine can do while it moves a byte
@@ -66,8 +67,11 @@ double turning_batch(WeightStorage storage, Roofline machine);
 
 /// The oracle: counts a row of weights one by one, and takes times from what a byte and a FLOP cost.
 double bits_per_weight_ref(WeightStorage storage);
+/// The oracle: element by element.
 Cost gemm_cost_ref(GemmSides sides, WeightStorage storage);
+/// The oracle: both times, compared.
 RooflineEstimate estimate_ref(Cost work, Roofline machine);
+/// The oracle: tries one batch after the other.
 double turning_batch_ref(WeightStorage storage, Roofline machine);
 
 }  // namespace qlab

@@ -57,6 +57,7 @@ float group_dot(std::span<const std::int8_t> x, float x_scale, std::span<const s
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost group_dot_cost(std::int64_t K, std::int64_t group_size) {
   const std::int64_t groups = group_count(K, group_size);
   return {.bytes = 2 * K + 4 * groups, .flops = 2 * K + 2 * groups};
@@ -65,6 +66,7 @@ constexpr Cost group_dot_cost(std::int64_t K, std::int64_t group_size) {
 /// The oracles: each element looks for its group, and each product is scaled on its own, in double.
 /// A group as long as a row gives the scales of tokens. `size` becomes x_scale · Σ |w_scale · sum|.
 void group_scales_ref(MatrixView<const float> x, std::int64_t group_size, MatrixView<double> scale);
+/// The oracle of group_dot, in double.
 double group_dot_ref(std::span<const std::int8_t> x, float x_scale, std::span<const std::int8_t> w,
                      std::span<const float> w_scale, std::int64_t group_size, double& size);
 

@@ -57,12 +57,14 @@ void dequantize_affine(std::span<const std::int8_t> codes, AffineScale parameter
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost quantize_affine_cost(std::int64_t values) {
   return {.bytes = 8 * values + values, .flops = 5 * values};
 }
 
 /// The oracle: tries all 256 codes. Parameters and codes agree exactly.
 AffineScale affine_scale_ref(std::span<const float> x);
+/// The oracle of one code: tries all 256.
 std::int32_t affine_code_ref(float x, AffineScale parameters);
 
 }  // namespace qlab

@@ -40,6 +40,7 @@ enum class Granularity {
 void quantize_rows(MatrixView<const float> x, Granularity granularity,
                    MatrixView<std::int8_t> codes, float* scale, const Machine& machine);
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost quantize_rows_cost(std::int64_t rows, std::int64_t K) {
   return {.bytes = 4 * rows * K + rows * K + 4 * rows, .flops = 3 * rows * K};
 }
@@ -61,9 +62,11 @@ void quantize_rows_ref(MatrixView<const float> x, Granularity granularity,
 
 // The ladder. A row is a task. A rung checks nothing: a row (with kPerTensor: every row) in which a
 // value is not finite gets a scale that is not finite and no codes, and quantize_rows refuses it.
+/// Rung 1: the definition, one value after the other.
 void quantize_rows_v1_scalar(MatrixView<const float> x, Granularity granularity,
                              MatrixView<std::int8_t> codes, float* scale, ThreadPool& threads);
 #if QLAB_X86
+/// Rung 2: vector maximum, division and conversion; vcvtps2dq rounds ties to even by itself.
 void quantize_rows_v2_avx2(MatrixView<const float> x, Granularity granularity,
                            MatrixView<std::int8_t> codes, float* scale, ThreadPool& threads);
 #endif

@@ -26,6 +26,7 @@ namespace qlab {
 void quantize_static(MatrixView<const float> x, float scale, MatrixView<std::int8_t> codes,
                      const Machine& machine);
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost quantize_static_cost(std::int64_t rows, std::int64_t K) {
   return {.bytes = 4 * rows * K + rows * K, .flops = 2 * rows * K};
 }
@@ -34,9 +35,11 @@ constexpr Cost quantize_static_cost(std::int64_t rows, std::int64_t K) {
 void quantize_static_ref(MatrixView<const float> x, float scale, MatrixView<std::int8_t> codes);
 
 // The ladder. A row is a task. A rung writes 0 for a NaN and returns false; it checks nothing else.
+/// Rung 1, value by value. x and codes [rows, K].
 bool quantize_static_v1_scalar(MatrixView<const float> x, float scale,
                                MatrixView<std::int8_t> codes, ThreadPool& threads);
 #if QLAB_X86
+/// Rung 2, thirty-two values at a time. x and codes [rows, K].
 bool quantize_static_v2_avx2(MatrixView<const float> x, float scale, MatrixView<std::int8_t> codes,
                              ThreadPool& threads);
 #endif

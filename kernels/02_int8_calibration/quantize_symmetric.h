@@ -46,6 +46,7 @@ void dequantize_symmetric(std::span<const std::int8_t> codes, float scale, std::
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost quantize_symmetric_cost(std::int64_t values) {
   return {.bytes = 8 * values + values, .flops = 3 * values};
 }

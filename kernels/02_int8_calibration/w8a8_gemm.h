@@ -23,6 +23,7 @@ struct Int8Rows {
   const float* scale;                        // [rows]     > 0
   const std::int32_t* zero_point = nullptr;  // [rows]     -128 … 127; null: all 0. For X only
 
+  /// The zero point of a row; 0 where there are none.
   std::int32_t zero(std::int64_t row) const { return zero_point == nullptr ? 0 : zero_point[row]; }
 };
 
@@ -58,6 +59,7 @@ void w8a8_gemm(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y, const 
 ///         above kW8A8MaxK (with zero points: kW8A8MaxKWithZeroPoints).
 void check_w8a8(const Int8Rows& X, const Int8Rows& W, MatrixView<const float> Y);
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost w8a8_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
   return {.bytes = N * K + 4 * N + M * K + 4 * M + 4 * M * N, .flops = 2 * M * N * K};
 }
@@ -68,13 +70,23 @@ void w8a8_gemm_ref(const Int8Rows& X, const Int8Rows& W, MatrixView<double> valu
 
 // The ladder. A rung splits the columns of Y among the threads, and finds the column sums of W that
 // zero points need.
+/// Rung 1: the definition: products of codes summed in int32; zero points and scales, which are
+/// constant along K, are applied to the sum.
 void w8a8_gemm_v1_scalar(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y,
                          ThreadPool& threads);
 #if QLAB_X86
+/// Rung 2: codes widened to int16 meet in vpmaddwd, exactly, 16 at a time; a tile of rows of X and
+/// rows of W uses each widened code several times.
 void w8a8_gemm_v2_avx2(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y,
                        ThreadPool& threads);
+/// Rung 3: twice the lanes and twice the registers: 32 codes a vpmaddwd, and a tile of 4 · 6 sums
+/// instead of 4 · 2, so that each widened row of W serves as often and each of X three times as
+/// often; a masked load takes the end of a row as it is.
 void w8a8_gemm_v3_avx512(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y,
                          ThreadPool& threads);
+/// Rung 4: vpdpbusd adds four products of an unsigned and a signed byte to an int32, exactly. X
+/// gets 128 added to be unsigned, which is a zero point like any other and leaves the sum as one: Σ
+/// (x - z) · w = Σ (x + 128) · w - (128 + z) · Σ w. A row of ones on top of X yields Σ w.
 void w8a8_gemm_v4_vnni(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y,
                        ThreadPool& threads);
 #endif

@@ -20,6 +20,7 @@ namespace qlab {
 
 inline constexpr int kAwqRatios = 20;  // 0, 0.05, …, 0.95
 
+/// What the search found.
 struct AwqScales {
   double ratio;                ///< of the least loss, the first of equals
   std::vector<float> scale;    ///< [K] > 0: multiplies column k of the weights, divides channel k

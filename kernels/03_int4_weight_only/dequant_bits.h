@@ -38,10 +38,12 @@ namespace exercise {
 /// \param out    [8·count]   written in full, nothing outside it; 16-byte aligned
 /// \throws ContractError unless count ≥ 1.
 void dequant_bits_fp16(const std::uint32_t* words, half* out, int count);
+/// The same in BF16. words [count / 8], out [count].
 void dequant_bits_bf16(const std::uint32_t* words, nv_bfloat16* out, int count);
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost dequant_bits_cost(std::int64_t count) {
   return {.bytes = 20 * count, .flops = 8 * count};
 }

@@ -21,10 +21,12 @@ namespace qlab {
 /// H = (2 / T) Σₜ xₜ xₜᵀ over all tokens added: the second derivative of the squared output error.
 class Hessian {
  public:
+  /// Of K input channels; no token yet.
   explicit Hessian(std::int64_t K) : sum_(K, K) {}
   /// \param X  [tokens, K] finite
   /// \throws ContractError when a shape does not fit, or naming the first value that is not finite.
   void add(MatrixView<const float> X, const Machine& machine);
+  /// How many tokens were added.
   std::int64_t tokens() const { return tokens_; }
   /// [K, K] symmetric. \throws ContractError when no token was added.
   Matrix<double> value() const;
@@ -34,6 +36,7 @@ class Hessian {
   std::int64_t tokens_ = 0;
 };
 
+/// How GPTQ rounds a layer.
 struct GptqOptions {
   std::int64_t group_size = 128;
   double damping = 0.01;       ///< of the mean of H's diagonal, added to all of it
@@ -41,6 +44,7 @@ struct GptqOptions {
   bool static_groups = false;  ///< scales from the original weights; else from those updated so far
 };
 
+/// A layer as GPTQ rounded it.
 struct GptqWeights {
   Int4Matrix weights;  ///< columns in their own order
   std::vector<std::int32_t>
@@ -68,6 +72,7 @@ GptqWeights quantize_int4_gptq(MatrixView<const float> weight, MatrixView<const 
                                const Machine& machine);
 
 /// tr(Δ H Δᵀ), Δ = weight - what the codes stand for: the squared output error that H predicts.
+/// weight [N, K], hessian [K, K].
 double output_error(MatrixView<const float> weight, const Int4Weights& quantized,
                     MatrixView<const double> hessian);
 

@@ -31,7 +31,7 @@ inline void check_aligned(const char* operation, const char* operand, const void
 }
 
 /// Refuses what would let a piece cross the border of a row or of a group, or start at no multiple of
-/// 16 bytes.
+/// 16 bytes. x [K].
 inline void check_int4_pieces(const char* operation, int N, int K, const Int4DeviceWeights& W,
                               const half* x) {
   const int group_size = W.group_size;

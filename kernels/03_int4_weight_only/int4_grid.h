@@ -20,6 +20,7 @@ namespace qlab {
 /// weights must come back as exactly 0, and a zero_point outside 0 … kInt4Max would not fit in 4
 /// bits.
 struct Int4Range {
+  /// The smallest and the largest of `group` [any], and 0.
   explicit Int4Range(std::span<const float> group) {
     for (const float w : group) {
       low = std::min(low, w);
@@ -44,6 +45,7 @@ inline void check_int4_scale(std::string_view operation, const Int4Range& range,
              " is too wide: its scale overflows FP16; scale the weights down");
 }
 
+/// The steps of a group: its scale as stored, and the code of 0.
 struct Int4Grid {
   half_t scale;      // > 0
   float zero_point;  // a whole number, 0 … kInt4Max
@@ -54,6 +56,7 @@ struct Int4Grid {
     return {.scale = scale, .zero_point = std::min(steps, float{kInt4Max})};
   }
 
+  /// The nearest code of a weight, ties to even.
   int code(float weight) const {
     // The clamp comes before the cast: a scale that FP16 rounded down, by much if it is subnormal,
     // puts the ends of the range outside the codes.

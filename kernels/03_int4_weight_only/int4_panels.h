@@ -41,6 +41,7 @@ inline constexpr std::int64_t kChunkK = 8;         // k in a chunk
 inline constexpr std::int64_t kChunkBytes = kPanelColumns * kChunkK / 2;
 inline constexpr std::int64_t kPanelScaleBytes = 2 * kPanelColumns;
 
+/// How many panels N rows take.
 constexpr std::int64_t int4_panels(std::int64_t N) {
   return (N + kPanelColumns - 1) / kPanelColumns;
 }
@@ -66,6 +67,7 @@ struct Int4Panels {
   std::int64_t N, K, group_size;
   MatrixView<const std::uint8_t> panels;  // [⌈N / 32⌉, int4_panel_bytes]  as above
 
+  /// Groups of a row.
   std::int64_t groups() const { return int4_groups(K, group_size); }
   /// Weights of group g in a row.
   std::int64_t group_length(std::int64_t g) const {
@@ -75,23 +77,27 @@ struct Int4Panels {
   const std::uint8_t* codes(std::int64_t panel, std::int64_t g) const {
     return panels.row(panel) + g * int4_group_bytes(std::min(group_size, K));
   }
+  /// The scales [kPanelColumns], two bytes each, of a panel's rows in group g.
   const std::uint8_t* scales(std::int64_t panel, std::int64_t g) const {
     return codes(panel, g) + int4_chunks(group_length(g)) * kChunkBytes;
   }
+  /// The zero points [kPanelColumns] of a panel's rows in group g.
   const std::uint8_t* zero_points(std::int64_t panel, std::int64_t g) const {
     return scales(panel, g) + kPanelScaleBytes;
   }
 
-  // Of row n of W: its code i in group g, and what the group shares.
+  /// The code of row n, column i of group g.
   int code(std::int64_t n, std::int64_t g, std::int64_t i) const {
     const std::uint8_t* chunk = codes(n / kPanelColumns, g) + i / kChunkK * kChunkBytes;
     return (chunk[n % kPanelColumns * 4 + i % 4] >> (i % kChunkK / 4 * 4)) & kInt4Max;
   }
+  /// The scale of row n and group g.
   half_t scale(std::int64_t n, std::int64_t g) const {
     half_t value;
     std::memcpy(&value, scales(n / kPanelColumns, g) + n % kPanelColumns * 2, sizeof value);
     return value;
   }
+  /// The zero point of row n and group g.
   int zero_point(std::int64_t n, std::int64_t g) const {
     return zero_points(n / kPanelColumns, g)[n % kPanelColumns];
   }
@@ -102,7 +108,9 @@ void check_int4_panels(const char* operation, const Int4Panels& W);
 
 /// The same, with its memory.
 struct Int4PanelMatrix {
+  /// Memory for [N, K] weights. \throws ContractError for sides or a group_size under 1.
   Int4PanelMatrix(std::int64_t N, std::int64_t K, std::int64_t group_size);
+  /// Its parts, for as long as this lives.
   Int4Panels view() const;
   /// Bytes stored: codes, scales and zero points, with their padding.
   std::int64_t bytes() const { return static_cast<std::int64_t>(panels.bytes()); }

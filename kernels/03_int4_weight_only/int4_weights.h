@@ -32,7 +32,9 @@ struct Int4Weights {
   MatrixView<const half_t> scale;             // [N, groups] > 0
   MatrixView<const std::uint8_t> zero_point;  // [N, groups] 0 … kInt4Max
 
+  /// Output channels.
   std::int64_t N() const { return qweight.rows(); }
+  /// The code of one weight, 0 … kInt4Max.
   int code(std::int64_t n, std::int64_t k) const {
     return (qweight(n, k / 2) >> (k % 2 * 4)) & kInt4Max;
   }
@@ -43,7 +45,10 @@ void check_int4_weights(const char* operation, const Int4Weights& W);
 
 /// The same, with its memory.
 struct Int4Matrix {
+  /// Memory for [N, K] weights; what it holds is unspecified.
+  /// \throws ContractError for a group_size under 1.
   Int4Matrix(std::int64_t N, std::int64_t K, std::int64_t group_size);
+  /// Its parts, for as long as this lives.
   Int4Weights view() const;
   /// Bytes stored: codes, scales and zero points.
   std::int64_t bytes() const;

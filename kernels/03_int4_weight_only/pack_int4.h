@@ -81,6 +81,7 @@ void pack_weight_zero_point(MatrixView<const std::int8_t> zero_point,
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost pack_int4_cost(std::int64_t N, std::int64_t K) {
   return {.bytes = N * K + N * K / 2, .flops = 0};
 }
@@ -111,6 +112,7 @@ struct PackedLayout {
   NibbleOrder order;   ///< of the eight values in a word
   Stored stored;       ///< what a nibble keeps of a value
 };
+/// The layout of a tensor, by its name.
 const PackedLayout& packed_layout(PackedTensor tensor);
 
 /// The place of a value: output channel n, and column k of a code or group k of a zero point.
@@ -128,6 +130,7 @@ PackedElement packed_element(PackedTensor tensor, std::int64_t word_row, std::in
 struct PackedShape {
   std::int64_t rows, cols;
 };
+/// The shape of its words. \throws ContractError when the side that is packed is no multiple of 8.
 PackedShape packed_shape(PackedTensor tensor, std::int64_t N, std::int64_t K);
 
 /// Packs values 0 … 15 and reads them again, element by element as packed_element says: slow and plain.
@@ -139,6 +142,7 @@ PackedShape packed_shape(PackedTensor tensor, std::int64_t N, std::int64_t K);
 ///         nibble of v1 that stands for the zero point 16).
 void pack_int4(PackedTensor tensor, MatrixView<const std::uint8_t> values,
                MatrixView<std::uint32_t> words);
+/// The inverse: words as packed_shape says, values [N, K].
 void unpack_int4(PackedTensor tensor, MatrixView<const std::uint32_t> words,
                  MatrixView<std::uint8_t> values);
 

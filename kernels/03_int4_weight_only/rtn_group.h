@@ -52,6 +52,7 @@ void rtn_group(MatrixView<const float> weight, std::int64_t group_size, Int4Rang
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost rtn_group_cost(std::int64_t N, std::int64_t K, std::int64_t group_size) {
   return {.bytes = 8 * N * K + N * K + 3 * N * int4_groups(K, group_size), .flops = 5 * N * K};
 }

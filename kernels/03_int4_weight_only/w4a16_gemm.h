@@ -33,6 +33,7 @@ namespace qlab {
 void w4a16_gemm(MatrixView<const half_t> X, const Int4Weights& W, MatrixView<float> Y,
                 const Machine& machine);
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost w4a16_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K,
                                std::int64_t group_size) {
   return {.bytes = N * ((K + 1) / 2) + 3 * N * int4_groups(K, group_size) + 2 * M * K + 4 * M * N,
@@ -44,11 +45,17 @@ constexpr Cost w4a16_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K,
 void w4a16_gemm_ref(MatrixView<const half_t> X, const Int4Weights& W, MatrixView<double> value,
                     MatrixView<double> abs_sum);
 
+/// Rung 1: a weight is dequantized where it is used: W is never widened in memory.
 void w4a16_gemm_v1_scalar(MatrixView<const half_t> X, const Int4Weights& W, MatrixView<float> Y,
                           ThreadPool& threads);
 #if QLAB_X86
+/// Rung 2: code - zero_point is a byte. Moved to the top of a 32-bit lane it becomes a float by one
+/// conversion, and its product with an FP16 value is exact. A group is summed like that and scaled
+/// once, so eight weights cost four instructions.
 void w4a16_gemm_v2_avx2(MatrixView<const half_t> X, const Int4Weights& W, MatrixView<float> Y,
                         ThreadPool& threads);
+/// Rung 3: a group holds 16 different weights, and 16 floats fit one register: vpermps replaces 16
+/// codes by their weights at once, and takes no notice of the bits above a code.
 void w4a16_gemm_v3_avx512(MatrixView<const half_t> X, const Int4Weights& W, MatrixView<float> Y,
                           ThreadPool& threads);
 #endif

@@ -35,6 +35,7 @@ void w4a16_gemv(const Int4Weights& W, std::span<const half_t> x, std::span<float
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost w4a16_gemv_cost(std::int64_t N, std::int64_t K, std::int64_t group_size) {
   const std::int64_t groups = int4_groups(K, group_size);
   return {.bytes = N * (K / 2 + K % 2) + 3 * N * groups + 2 * K + 4 * N,

@@ -42,6 +42,7 @@ inline constexpr std::int64_t kW4A8MaxGroup = 524'287;
 ///         kW4A8MaxGroup.
 void w4a8_gemm(const Int8Rows& X, const Int4Panels& W, MatrixView<float> Y, const Machine& machine);
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost w4a8_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K,
                               std::int64_t group_size) {
   return {
@@ -59,11 +60,19 @@ void w4a8_gemm_ref(const Int8Rows& X, const Int4Weights& W, MatrixView<double> v
                    MatrixView<double> abs_sum);
 
 // The ladder. The portable rung reads the packed weights as well, so a call never repacks.
+/// Rung 1: a group is summed in int32 and meets its scale once.
 void w4a8_gemm_v1_scalar(const Int8Rows& X, const Int4Panels& W, MatrixView<float> Y,
                          ThreadPool& threads);
 #if QLAB_X86
+/// Rung 2: vpmaddubsw multiplies unsigned by signed bytes and adds two products to an int16. Codes
+/// of 8 bits saturate it, 2 · 255 · 127, so w8a8_gemm widens them first; a code of 4 bits leaves 2
+/// · 15 · 128 = 3840, and even eight such sums fit: 30720. So the sums go on to 32 bits only every
+/// 32 k.
 void w4a8_gemm_v2_avx2(const Int8Rows& X, const Int4Panels& W, MatrixView<float> Y,
                        ThreadPool& threads);
+/// Rung 3: vpdpbusd multiplies unsigned by signed bytes: the codes of W are the one and those of X
+/// the other, so neither needs an offset. The zero point leaves the sum, Σ x · (w - z) = Σ x · w -
+/// z · Σ x, and is its start value.
 void w4a8_gemm_v3_vnni(const Int8Rows& X, const Int4Panels& W, MatrixView<float> Y,
                        ThreadPool& threads);
 #endif

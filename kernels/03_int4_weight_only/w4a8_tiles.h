@@ -31,6 +31,7 @@ inline constexpr std::int64_t kUnpackedChunks = 32;  // of 256 bytes each: 8 KiB
 /// and 7, since a tile of one row would use an unpacked weight only once.
 class Tiles {
  public:
+  /// Cuts the rows of X into tiles of at most `max_rows`.
   Tiles(const Int8Rows& X, const Int4Panels& W, std::int64_t max_rows)
       : x_(X.codes),
         w_(W),
@@ -38,9 +39,13 @@ class Tiles {
         words_(1, X.codes.rows() * all_steps(W)),
         starts_(1, X.codes.rows() * W.groups()) {}
 
+  /// How many tiles there are.
   std::int64_t count() const { return count_; }
+  /// The first row of tile t.
   std::int64_t first(std::int64_t t) const { return x_.rows() * t / count_; }
+  /// How many rows tile t has.
   int rows(std::int64_t t) const { return static_cast<int>(first(t + 1) - first(t)); }
+  /// Steps of four columns in group g, the last one padded.
   std::int64_t steps(std::int64_t g) const {
     return kStepsOfChunk * int4_chunks(w_.group_length(g));
   }
@@ -113,6 +118,7 @@ struct Block {
   std::int64_t m0, rows;   // of X, in these tiles
   float* totals;           // [panels, rows, 32]
 
+  /// The totals [rows of the panel] of panel p for row m.
   float* totals_of(std::int64_t p, std::int64_t m) const {
     return totals + ((p - p0) * rows + m - m0) * kPanelColumns;
   }

@@ -49,6 +49,7 @@ void attention_decode(MatrixView<const float> Q, const KvView& kv, MatrixView<fl
 void check_attention_decode(MatrixView<const float> Q, const KvView& kv,
                             MatrixView<const float> out);
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost attention_decode_cost(KvFormats formats, std::int64_t M, std::int64_t n_heads,
                                      std::int64_t n_kv_heads, std::int64_t head_dim,
                                      std::int64_t length) {
@@ -70,11 +71,17 @@ constexpr Cost attention_decode_cost(KvFormats formats, std::int64_t M, std::int
 void attention_decode_ref(MatrixView<const float> Q, const KvView& kv, MatrixView<double> value,
                           MatrixView<double> tolerance);
 
+/// Rung 1: one pass over the cache: a score larger than all before it rescales the sums so far.
 void attention_decode_v1_scalar(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
                                 ThreadPool& threads);
 #if QLAB_X86
+/// Rung 2: the softmax rescales once a block, not once a token; codes of a byte or more widen in
+/// registers, smaller ones once a block, and the rows of Q that share a KV head meet a block of it
+/// while it is in the first cache.
 void attention_decode_v2_avx2(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
                               ThreadPool& threads);
+/// Rung 3: with 32 registers four rows of Q share each widening of K and V; a code of 4 bits
+/// chooses its value from a register that holds all sixteen.
 void attention_decode_v3_avx512(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
                                 ThreadPool& threads);
 #endif

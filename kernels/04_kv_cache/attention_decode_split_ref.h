@@ -21,6 +21,7 @@ struct KvHeadTensor {
   const half_t* token_scale;  // [length]  kInt8 only
   float head_scale;           //           kFp8E4m3 only
 };
+/// One KV head of a cache, as the oracle reads it.
 struct KvHead {
   KvDeviceFormat format;
   int length, head_dim;
@@ -43,6 +44,7 @@ inline double cached_number(const KvHead& kv, const KvHeadTensor& tensor, int t,
   return NAN;
 }
 
+/// The output of one head, and how far a kernel may be from it.
 struct AttentionHeadRef {
   std::vector<double> value, tolerance;  // [head_dim]
 };

@@ -47,12 +47,14 @@ QLAB_AVX2 inline __m128 sums_of_lanes(__m256 a, __m256 b, __m256 c, __m256 d) {
   return _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps(halves, 1));
 }
 
+/// The largest of eight floats.
 QLAB_AVX2 inline float largest_lane(__m256 v) {
   __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   x = _mm_max_ps(x, _mm_movehl_ps(x, x));
   return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
 }
 
+/// The sum of eight floats.
 QLAB_AVX2 inline float sum_of_lanes(__m256 v) { return _mm_cvtss_f32(sums_of_lanes(v, v, v, v)); }
 
 /// Turns the dot products of one row, of which it sees the first `visible`, into the weights of V,
@@ -111,6 +113,7 @@ void attend_head(const KvView& kv, std::int64_t kv_head, Row* rows, int count) {
   }
 }
 
+/// Attention of all heads, a KV head a task. Q and out [M · n_heads, head_dim].
 template <class Kernel, class Code>
 void attend_heads(MatrixView<const float> Q, const KvView& kv, MatrixView<float> out,
                   ThreadPool& threads) {

@@ -37,6 +37,7 @@ void enqueue(Stream stream, dim3 grid, dim3 block, std::size_t shared_bytes, voi
 
 struct Stream {};
 
+/// Runs the kernel at once: on the CPU there is no stream to wait in.
 template <class... P, class... A>
 void enqueue(Stream, dim3 grid, dim3 block, std::size_t shared_bytes, void (*kernel)(P...),
              A&&... arguments) {

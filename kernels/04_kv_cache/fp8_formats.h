@@ -37,12 +37,16 @@ fp8_e5m2_t to_e5m2(float x, bool saturate);
 
 }  // namespace exercise
 
+/// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost fp8_formats_cost(std::int64_t values) { return {.bytes = 5 * values, .flops = 0}; }
 
 /// The oracle: the values of all codes from the definition, and rounding as a search among them.
 double e4m3_value_ref(std::uint8_t code);
+/// The same for E5M2.
 double e5m2_value_ref(std::uint8_t code);
+/// The oracle: the nearest code, found by trying all.
 std::uint8_t e4m3_code_ref(double x, bool saturate);
+/// The same for E5M2.
 std::uint8_t e5m2_code_ref(double x, bool saturate);
 
 }  // namespace qlab

@@ -48,6 +48,7 @@ inline const KiviShape& checked_kivi_shape(const KiviShape& s) {
 ///     2 bits  7654 3210        4 bits  7654 3210
 ///             ddcc bbaa                bbbb aaaa      a: the first channel of the byte
 struct KiviTensor {
+  /// Memory for the keys, or else the values, of a cache of these sides.
   explicit KiviTensor(const KiviShape& s, bool keys)
       : codes(s.capacity, s.head_dim * s.bits / 8),
         scale(keys ? (s.capacity + s.group - 1) / s.group : s.capacity,
@@ -73,15 +74,16 @@ struct KiviCache {
 
   /// Keys 0 … coded_keys() - 1 are read as codes, the others from the window; values likewise.
   std::int64_t coded_keys() const { return length - length % shape.window; }
+  /// Values that are codes; those behind them are read from the window.
   std::int64_t coded_values() const { return length > shape.window ? length - shape.window : 0; }
 };
 
-/// The code of channel d in a token's row.
+/// The code of channel d in a token's row [D · bits / 8].
 inline std::uint8_t kivi_code(const std::uint8_t* row, int bits, std::int64_t d) {
   return static_cast<std::uint8_t>(row[d * bits / 8] >> d * bits % 8 & ((1 << bits) - 1));
 }
 
-/// Puts it there; its neighbours stay.
+/// Puts it into a row [D · bits / 8]; its neighbours stay.
 inline void kivi_set_code(std::uint8_t* row, int bits, std::int64_t d, std::uint8_t code) {
   const int shift = static_cast<int>(d * bits % 8), mask = ((1 << bits) - 1) << shift;
   std::uint8_t& byte = row[d * bits / 8];
@@ -157,7 +159,9 @@ void kivi_cache_ref(MatrixView<const float> K, MatrixView<const float> V, KiviCa
 struct KiviReading {
   double steps, min;
 };
+/// What stands for channel d of key t.
 KiviReading kivi_key_ref(const KiviCache& cache, std::int64_t t, std::int64_t d);
+/// What stands for channel d of value t.
 KiviReading kivi_value_ref(const KiviCache& cache, std::int64_t t, std::int64_t d);
 
 }  // namespace qlab

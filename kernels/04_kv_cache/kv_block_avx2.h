@@ -33,6 +33,7 @@ struct Block {
   float v_factor[kBlock] = {};  // what a weight needs to meet codes of V
 };
 
+/// codes [D] to floats, row [D].
 template <class Code>
 QLAB_AVX2 inline void widen_row(const Code* codes, std::int64_t D, float* row) {
   const __m256 unit = _mm256_set1_ps(kUnit<Code>);
@@ -43,11 +44,13 @@ QLAB_AVX2 inline void widen_row(const Code* codes, std::int64_t D, float* row) {
 
 /// How groups are unpacked with AVX2.
 struct GroupsAvx2 {
+  /// Groups along the channels of a token: codes of a row, row [D].
   template <int BITS>
   static void channels(const std::uint8_t* codes, const half_t* scale, const half_t* minimum,
                        std::int64_t D, float* row) {
     read_channel_groups<BITS>(codes, scale, minimum, D, row);
   }
+  /// Groups along the tokens of a channel: codes of a group of tokens, rows [tokens, D].
   template <int BITS>
   static void tokens(const std::uint8_t* codes, const half_t* scale, const half_t* minimum,
                      std::int64_t D, float* rows) {
@@ -131,6 +134,7 @@ QLAB_AVX2 inline void read_tokens(const KvView& kv, const KvTensor& tensor, std:
 template <class Code, class Groups>
 class BlockReader {
  public:
+  /// Reads the tokens of one KV head, block by block.
   BlockReader(const KvView& kv, std::int64_t head)
       : kv_(kv),
         head_(head),

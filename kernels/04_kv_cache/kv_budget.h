@@ -77,8 +77,10 @@ std::int64_t sequences_that_fit(double budget_gib, std::int64_t context, std::in
 /// The oracle: writes a sequence token by token and counts what stands in each row.
 std::int64_t kv_bytes_of_sequence_ref(const KvModel& model, const KvStorage& storage,
                                       std::int64_t tokens);
+/// The oracle: one block more, as long as it fits.
 std::int64_t tokens_that_fit_ref(double budget_gib, std::int64_t block_tokens, const KvModel& model,
                                  const KvStorage& storage);
+/// The oracle: one sequence more, as long as it fits.
 std::int64_t sequences_that_fit_ref(double budget_gib, std::int64_t context,
                                     std::int64_t block_tokens, const KvModel& model,
                                     const KvStorage& storage);

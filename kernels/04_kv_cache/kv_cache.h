@@ -65,6 +65,7 @@ struct KvView {
   const half_t* window_row(const KvTensor& tensor, std::int64_t head, std::int64_t t) const {
     return tensor.window + window_offset(head, t);
   }
+  /// Where token t of a head stands in its window.
   std::int64_t window_offset(std::int64_t head, std::int64_t t) const {
     return (head * 2 * kKvWindow + t % (2 * kKvWindow)) * head_dim;
   }
@@ -105,12 +106,17 @@ class KvCache {
   ///         value that is not finite or too large for the format. Nothing is written then.
   void append(std::int64_t layer, MatrixView<const float> k, MatrixView<const float> v);
 
+  /// A layer's cache as attention reads it, for as long as this lives.
   KvView layer(std::int64_t layer) const;
+  /// How K and V are stored.
   KvFormats formats() const { return {k_.format, v_.format}; }
+  /// Tokens that a layer holds.
   std::int64_t length(std::int64_t layer) const {
     return lengths_[static_cast<std::size_t>(layer)];
   }
+  /// Tokens that fit.
   std::int64_t capacity() const { return capacity_; }
+  /// Forgets all tokens; the memory stays.
   void clear();
 
   /// Bytes allocated for codes, scales, minima and windows: capacity · kv_bytes_per_token +

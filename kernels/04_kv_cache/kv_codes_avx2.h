@@ -17,16 +17,20 @@
 
 namespace qlab {
 
+/// Eight floats.
 QLAB_AVX2 inline __m256 widen(const float* codes) { return _mm256_loadu_ps(codes); }
+/// Eight FP16 numbers as floats.
 QLAB_AVX2 inline __m256 widen(const half_t* codes) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
 }
+/// Eight INT8 codes as floats, without their scale.
 QLAB_AVX2 inline __m256 widen(const std::int8_t* codes) {
   return _mm256_cvtepi32_ps(
       _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes))));
 }
 // E4M3 in the layout of FP16, sign extended first so that one shift moves sign and magnitude:
 //   s eeee mmm → s 0eeee mmm0000000, 2⁻⁸ of the value (bias 15 for 7), subnormals included.
+/// Eight E4M3 numbers as floats.
 QLAB_AVX2 inline __m256 widen(const fp8_e4m3_t* codes) {
   const __m128i extended =
       _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
@@ -35,6 +39,7 @@ QLAB_AVX2 inline __m256 widen(const fp8_e4m3_t* codes) {
 }
 
 // E5M2 is the upper half of FP16.
+/// Eight E5M2 numbers as floats.
 QLAB_AVX2 inline __m256 widen(const fp8_e5m2_t* codes) {
   const __m128i extended =
       _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes)));
@@ -107,6 +112,7 @@ QLAB_AVX2 inline __m256 load(const Code* codes, std::int64_t count) {
   return widen(padded);
 }
 
+/// Stores the first `count` of eight floats, 0 … 8.
 QLAB_AVX2 inline void store(float* to, __m256 values, std::int64_t count) {
   if (count >= 8) return _mm256_storeu_ps(to, values);
   float padded[8];

@@ -19,20 +19,25 @@ inline __mmask16 first_lanes(std::int64_t count) {
   return static_cast<__mmask16>(count >= 16 ? 0xFFFF : (1U << count) - 1);
 }
 
+/// Sixteen floats; here and below 0 where `lanes` has no bit.
 QLAB_AVX512 inline __m512 load16(const float* x, __mmask16 lanes) {
   return _mm512_maskz_loadu_ps(lanes, x);
 }
+/// Sixteen FP16 numbers as floats.
 QLAB_AVX512 inline __m512 load16(const half_t* codes, __mmask16 lanes) {
   return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes, codes));
 }
+/// Sixteen INT8 codes as floats, without their scale.
 QLAB_AVX512 inline __m512 load16(const std::int8_t* codes, __mmask16 lanes) {
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, codes)));
 }
+/// Sixteen E4M3 numbers as floats.
 QLAB_AVX512 inline __m512 load16(const fp8_e4m3_t* codes, __mmask16 lanes) {
   const __m256i extended = _mm256_cvtepi8_epi16(_mm_maskz_loadu_epi8(lanes, codes));
   const __m256i moved = _mm256_slli_epi16(extended, 7);
   return _mm512_cvtph_ps(_mm256_and_si256(moved, _mm256_set1_epi16(static_cast<short>(0xBF80))));
 }
+/// Sixteen E5M2 numbers as floats.
 QLAB_AVX512 inline __m512 load16(const fp8_e5m2_t* codes, __mmask16 lanes) {
   const __m256i extended = _mm256_cvtepu8_epi16(_mm_maskz_loadu_epi8(lanes, codes));
   return _mm512_cvtph_ps(_mm256_slli_epi16(extended, 8));

@@ -42,6 +42,7 @@ struct KvDeviceCache {
   KvDeviceTensor k, v;
 };
 
+/// Bytes of one code.
 constexpr int kv_code_bytes(KvDeviceFormat format) {
   return format == KvDeviceFormat::kFp16 ? 2 : 1;
 }
@@ -69,24 +70,30 @@ __device__ inline float widen_e4m3(std::uint32_t code) {
 template <KvDeviceFormat kFormat>
 struct KvCodes;
 
+/// Codes of FP16.
 template <>
 struct KvCodes<KvDeviceFormat::kFp16> {
   using Pair = std::uint32_t;
+  /// Two FP16 numbers as floats.
   static __device__ float2 widen(Pair pair) { return __half22float2(as_half2(pair)); }
 };
 
+/// Codes of INT8.
 template <>
 struct KvCodes<KvDeviceFormat::kInt8> {
   using Pair = std::uint16_t;
+  /// Two INT8 codes as floats, without their scale.
   static __device__ float2 widen(Pair pair) {
     return {static_cast<float>(static_cast<std::int8_t>(pair & 0xFF)),
             static_cast<float>(static_cast<std::int8_t>(pair >> 8))};
   }
 };
 
+/// Codes of E4M3.
 template <>
 struct KvCodes<KvDeviceFormat::kFp8E4m3> {
   using Pair = std::uint16_t;
+  /// Two E4M3 numbers as floats.
   static __device__ float2 widen(Pair pair) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 890
     // One instruction for both; every E4M3 number is an FP16 number.

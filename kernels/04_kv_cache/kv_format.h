@@ -51,6 +51,7 @@ enum class KvScales {
   kTokenGroups,    ///< a FP16 scale and minimum for a channel of kKvGroup tokens
 };
 
+/// What tells a format from the others.
 struct KvTraits {
   std::string_view name;
   int bits;  ///< of a code
@@ -58,6 +59,7 @@ struct KvTraits {
   bool window = false;  ///< the newest tokens stay in FP16
 };
 
+/// What tells this format from the others.
 constexpr KvTraits kv_traits(KvFormat format) {
   using enum KvScales;
   switch (format) {
@@ -85,6 +87,7 @@ constexpr KvTraits kv_traits(KvFormat format) {
   return {};
 }
 
+/// As the table names it: "kv_int8".
 constexpr std::string_view kv_format_name(KvFormat format) { return kv_traits(format).name; }
 
 /// Bytes of the codes of one token and head.
@@ -106,9 +109,12 @@ constexpr std::int64_t kv_row_bytes(KvFormat format, std::int64_t head_dim) {
 struct KvFormats {
   KvFormat k, v;
 
+  /// K and V in one format.
   constexpr KvFormats(KvFormat both) : k(both), v(both) {}  // NOLINT: a format is a pair of itself
+  /// K and V in a format each.
   constexpr KvFormats(KvFormat keys, KvFormat values) : k(keys), v(values) {}
   friend constexpr bool operator==(const KvFormats&, const KvFormats&) = default;
+  /// Tokens of the FP16 window, 0 where there is none.
   constexpr bool window() const { return kv_traits(k).window || kv_traits(v).window; }
 };
 
@@ -149,6 +155,7 @@ constexpr std::int64_t kv_fixed_bytes(KvFormats formats, std::int64_t n_layers,
 constexpr std::int64_t k_window_start(KvFormat format, std::int64_t visible) {
   return visible - (kv_traits(format).window ? visible % kKvWindow : 0);
 }
+/// The first of `visible` tokens whose value is read from the window.
 constexpr std::int64_t v_window_start(KvFormat format, std::int64_t visible) {
   return kv_traits(format).window ? std::max<std::int64_t>(0, visible - kKvWindow) : visible;
 }

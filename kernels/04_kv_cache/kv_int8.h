@@ -22,8 +22,11 @@ struct Int8Kv {
   MatrixView<std::int8_t> codes;  // [n_kv_heads, capacity · head_dim]
   MatrixView<half_t> scale;       // [n_kv_heads, capacity]
 
+  /// KV heads.
   std::int64_t n_kv_heads() const { return scale.rows(); }
+  /// Tokens that fit.
   std::int64_t capacity() const { return scale.cols(); }
+  /// Channels of a head.
   std::int64_t head_dim() const { return codes.cols() / scale.cols(); }
 };
 

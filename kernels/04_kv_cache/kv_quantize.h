@@ -21,14 +21,15 @@ namespace qlab {
 /// a value, a minimum, or a scale of a 127th or a 7th. Infinity for FP32 and FP8, which saturates.
 float kv_too_large(KvFormat format);
 
-/// FP32, FP16, FP8: codes of x / scale, saturating. Writes kv_code_bytes.
+/// FP32, FP16, FP8: codes of x / scale, saturating. x [D], codes [kv_code_bytes].
 void round_kv_row(KvFormat format, std::span<const float> x, float scale, std::uint8_t* codes);
 
 /// kInt8, kInt4Head: scale = FP16(max |x| / largest code), code = nearest(x / scale), ties to even, with
 /// the scale as stored. Zeros get scale 1. No scale is under 2⁻²⁴, FP16's least: there a scale rounds
-/// coarsely and a value may be clipped, by at most `largest code` · 2⁻²⁵.
+/// coarsely and a value may be clipped, by at most `largest code` · 2⁻²⁵. x [D], codes [kv_code_bytes].
 half_t quantize_kv_row(KvFormat format, std::span<const float> x, std::uint8_t* codes);
 
+/// What a group of codes shares.
 struct KvGroupScale {
   half_t scale, minimum;
 };
@@ -39,11 +40,11 @@ struct KvGroupScale {
 /// \param codes  [x.size()], one a byte
 KvGroupScale quantize_kv_group(std::span<const float> x, int bits, std::uint8_t* codes);
 
-/// ORs code number i of `bits` bits into a row of zeros: the first lowest in its byte.
+/// ORs code number i of `bits` bits into a row [bytes] of zeros: the first lowest in its byte.
 inline void put_kv_code(std::uint8_t* row, std::int64_t i, int bits, unsigned code) {
   row[i * bits / 8] |= static_cast<std::uint8_t>(code << (i * bits % 8));
 }
-/// Code number i of a row.
+/// Code number i of a row [bytes].
 inline unsigned kv_code(const std::uint8_t* row, std::int64_t i, int bits) {
   return (static_cast<unsigned>(row[i * bits / 8]) >> (i * bits % 8)) & ((1U << bits) - 1);
 }

@@ -16,6 +16,7 @@ namespace qlab {
 
 namespace kv_detail {
 
+/// codes [count] to floats, out [count].
 template <class Code>
 void widen_row(const Code* codes, std::int64_t count, float* out) {
   for (std::int64_t d = 0; d < count; ++d) out[d] = to_float(codes[d]);

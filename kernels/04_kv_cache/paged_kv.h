@@ -27,13 +27,17 @@ struct BlockPool {
   /// All blocks are free; block 0 is taken first. \throws ContractError when a side is under 1.
   BlockPool(std::int64_t n_blocks, std::int64_t block_size, std::int64_t row_bytes);
 
+  /// Blocks, free ones too.
   std::int64_t n_blocks() const { return static_cast<std::int64_t>(ref_count.size()); }
+  /// Bytes of a token.
   std::int64_t row_bytes() const { return rows.cols(); }
 
   /// The row in one slot of a block, and all rows of a block.
   /// \throws ContractError when there is no such block or slot.
-  std::span<std::uint8_t> slot(std::int64_t block, std::int64_t slot);              // [row_bytes]
+  std::span<std::uint8_t> slot(std::int64_t block, std::int64_t slot);  // [row_bytes]
+  /// The same, to read.
   std::span<const std::uint8_t> slot(std::int64_t block, std::int64_t slot) const;  // [row_bytes]
+  /// [block_size · row_bytes] of one block.
   std::span<std::uint8_t> block_bytes(std::int64_t block);  // [block_size · row_bytes]
 
   std::int64_t block_size;

@@ -109,8 +109,11 @@ std::optional<std::size_t> choose_config(const CapacityGoals& goals, double rate
 /// The same, given: the oracle, and what the lab's own reports use.
 std::int64_t cache_blocks(std::int64_t memory_bytes, std::int64_t weight_bytes,
                           std::int64_t kv_bytes_per_token, std::int64_t block_tokens);
+/// The same, given.
 bool meets_goals(const CapacityGoals& goals, const ServedConfig& config, const LoadPoint& point);
+/// The same, given.
 double highest_rate(const CapacityGoals& goals, const ServedConfig& config);
+/// The same, given.
 std::optional<std::size_t> choose_config(const CapacityGoals& goals, double rate,
                                          std::int64_t memory_bytes,
                                          std::int64_t longest_request_tokens,

@@ -19,6 +19,8 @@ namespace qlab::exercise {
 /// by the learner, and linked from labs/ or solutions/. The given scheduler is no oracle: tests hold
 /// both to five traces of an independent script, and to what must be true of any trace.
 StepPlan schedule_step(Scheduler& state);
+/// Books what the model has computed: tokens cached and generated, blocks of those that ended.
+/// \throws ContractError for a plan that is not the state's: check_plan().
 StepResult complete_step(Scheduler& state, const StepPlan& plan);
 
 }  // namespace qlab::exercise

@@ -64,6 +64,7 @@ struct StepCost {
   Cost head{};             ///< lm_head
 };
 
+/// Bytes and FLOPs of all six operations.
 constexpr Cost total_cost(const StepCost& step) {
   Cost sum{};
   for (const Cost& cost :
@@ -85,6 +86,7 @@ constexpr Cost linear_cost(GemmSides sides, WeightStorage storage) {
 /// \throws ContractError  something is not as described above, or there is no sequence
 void check_step(const ServedModel& model, const ServedFormat& format,
                 std::span<const SequenceStep> sequences);
+/// \throws ContractError a rate that is not above 0, or a negative overhead
 void check_device(const ServedDevice& device);
 
 /// The exercise: these are written by the learner, and linked from labs/ or solutions/.
@@ -117,7 +119,9 @@ double tpot_bound(const ServedModel& model, const ServedFormat& format, const Se
 /// and token by token.
 StepCost step_cost(const ServedModel& model, const ServedFormat& format,
                    std::span<const SequenceStep> sequences);
+/// The same, given.
 double step_seconds(const StepCost& step, const ServedFormat& format, const ServedDevice& device);
+/// The same, given.
 double tpot_bound(const ServedModel& model, const ServedFormat& format, const ServedDevice& device,
                   std::span<const std::int64_t> contexts);
 

@@ -84,7 +84,9 @@ ServingRates serving_rates(std::span<const RequestTimes> requests, const Latency
 /// The same, given: the oracle, and what the lab's own simulations use. The given percentile is in
 /// common/statistics.h.
 RequestLatency request_latency(const RequestTimes& request);
+/// The same, given.
 std::vector<double> inter_token_latencies(std::span<const RequestTimes> requests);
+/// The same, given.
 ServingRates serving_rates(std::span<const RequestTimes> requests, const LatencyGoals& goals);
 
 }  // namespace qlab

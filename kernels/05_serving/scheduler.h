@@ -23,6 +23,7 @@
 
 namespace qlab {
 
+/// What a scheduler has to give.
 struct SchedulerConfig {
   std::int64_t block_tokens;         ///< tokens in a block of the KV cache, at least 1
   std::int64_t total_blocks;         ///< blocks of the cache, at least 1
@@ -34,6 +35,7 @@ struct SchedulerConfig {
 /// A request may have so many tokens, prompt and output together.
 inline constexpr std::int64_t kMaxServeTokens = std::int64_t{1} << 26;
 
+/// What a client asks for.
 struct ServeRequest {
   std::int64_t id;
   double arrival;              ///< seconds, at least 0; for whoever drives the scheduler
@@ -65,6 +67,7 @@ struct Scheduler {
   /// budget of a step. (Evicted before its last token, it would prefill that many at once.)
   void submit(const ServeRequest& request);
 
+  /// Whether nobody waits and nobody runs.
   bool idle() const { return waiting.empty() && running.empty(); }
 
   SchedulerConfig config;
@@ -79,12 +82,14 @@ struct StepWork {
   std::int64_t id, context, tokens;
 };
 
+/// One step: who computes what, and who had to go.
 struct StepPlan {
   std::vector<StepWork> decode;         ///< one token each, oldest first
   std::vector<StepWork> prefill;        ///< oldest first; in chunks only with chunked_prefill
   std::vector<std::int64_t> preempted;  ///< ids, in the order of their eviction
 };
 
+/// What a step has produced.
 struct StepResult {
   std::vector<std::int64_t> produced;  ///< ids of those that have one token more
   std::vector<std::int64_t> finished;  ///< those of them that had their last

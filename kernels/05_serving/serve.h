@@ -68,6 +68,7 @@ struct SchedulerCode {
   StepResult (*complete)(Scheduler&, const StepPlan&) = complete_step;
 };
 
+/// A request that was served to its end.
 struct ServedRequest {
   ServeRequest request;
   RequestTimes times;
@@ -85,6 +86,7 @@ struct ServedStep {
   std::int64_t preempted;          ///< sequences evicted
 };
 
+/// All that a run has to tell.
 struct ServeRun {
   std::vector<ServedRequest> requests;  ///< in the order of arrival
   std::vector<ServedStep> steps;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The given tradeoff: times from what a byte and a FLOP cost, pass by pass; the judgement of
-/// `./lab compare`; and surprises picked one by one, without logarithms.
+/// The given tradeoff: times from what a byte and a FLOP cost, pass by pass; how claims are
+/// judged; and surprises picked one by one, without logarithms.
 #include "05_serving/tradeoff.h"
 
 #include <cmath>

@@ -69,11 +69,13 @@ struct PredictedClaim {
   Outcome verdict;   ///< of the measurement
 };
 
+/// A claim, and the factor between prediction and measurement.
 struct Surprise {
   std::size_t claim;  ///< its index
   double factor;      ///< how far off: 2 for twice the predicted ratio, and for half of it; ≥ 1
 };
 
+/// How well the claims were predicted.
 struct PredictionScore {
   std::int64_t right = 0, wrong = 0;  ///< of the claims that were measured
   std::int64_t not_measured = 0;
@@ -135,8 +137,11 @@ PredictionScore score(std::span<const PredictedClaim> claims);
 
 /// The same, given: the oracle. `./lab compare` judges its claims by this judge_interval().
 double predict_ratio(const FormatWork& work, KernelPath path, const ServedDevice& device);
+/// The same, given.
 Outcome judge_interval(const Interval& interval, const Borders& borders, Precision precision);
+/// The same, given.
 Outcome predict_outcome(double predicted, const Borders& borders, double margin);
+/// The same, given.
 PredictionScore score(std::span<const PredictedClaim> claims);
 
 }  // namespace qlab

@@ -23,6 +23,7 @@ struct TokenLengths {
   std::int64_t most;  ///< longer ones become this; at least 1
 };
 
+/// Who comes, how often, and with how much.
 struct WorkloadConfig {
   std::int64_t requests;  ///< 1 … 10,000,000
   double rate;            ///< requests a second, on average; > 0

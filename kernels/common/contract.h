@@ -58,6 +58,7 @@ QLAB_HOST_DEVICE inline void todo([[maybe_unused]] const char* id,
 template <class T>
 class MatrixView {
  public:
+  /// \param data [rows, cols], rows `row_stride` elements apart; not owned.
   MatrixView(T* data, std::int64_t rows, std::int64_t cols, std::int64_t row_stride)
       : data_(data), rows_(rows), cols_(cols), row_stride_(row_stride) {
     QLAB_CHECK(rows >= 0 && cols >= 0, "MatrixView: [", rows, ", ", cols, "] has a negative side");
@@ -68,11 +69,16 @@ class MatrixView {
   /// A view that may write turns into one that may not, never the other way.
   operator MatrixView<const T>() const { return {data_, rows_, cols_, row_stride_}; }
 
+  /// Rows.
   std::int64_t rows() const { return rows_; }
+  /// Columns.
   std::int64_t cols() const { return cols_; }
+  /// Elements from a row to the next; at least cols.
   std::int64_t row_stride() const { return row_stride_; }
 
+  /// The first element of row r.
   T* row(std::int64_t r) const { return data_ + r * row_stride_; }
+  /// The element in row r and column c; unchecked.
   T& operator()(std::int64_t r, std::int64_t c) const { return data_[r * row_stride_ + c]; }
 
   /// Columns [first, first + count) of row r.

@@ -13,15 +13,19 @@
 
 namespace qlab {
 
+/// FP16.
 struct half_t {
   std::uint16_t bits;  ///< IEEE binary16: 1 sign, 5 exponent, 10 mantissa bits; largest 65504
 };
+/// BF16.
 struct bf16_t {
   std::uint16_t bits;  ///< the upper half of a float: 1, 8, 7
 };
+/// FP8 with four bits of exponent.
 struct fp8_e4m3_t {
   std::uint8_t bits;  ///< 1, 4, 3; no infinity; largest 448; NaN 0x7F and 0xFF only
 };
+/// FP8 with five bits of exponent.
 struct fp8_e5m2_t {
   std::uint8_t bits;  ///< 1, 5, 2: the upper half of a half_t; largest 57344
 };
@@ -31,21 +35,25 @@ struct fp8_e5m2_t {
 template <class Format>
 struct FormatLayout;
 
+/// Of FP16.
 template <>
 struct FormatLayout<half_t> {
   static constexpr int exponent_bits = 5, mantissa_bits = 10;
   static constexpr std::uint32_t largest = 0x7BFF, infinity = 0x7C00;
 };
+/// Of BF16.
 template <>
 struct FormatLayout<bf16_t> {
   static constexpr int exponent_bits = 8, mantissa_bits = 7;
   static constexpr std::uint32_t largest = 0x7F7F, infinity = 0x7F80;
 };
+/// Of E4M3.
 template <>
 struct FormatLayout<fp8_e4m3_t> {
   static constexpr int exponent_bits = 4, mantissa_bits = 3;
   static constexpr std::uint32_t largest = 0x7E, infinity = 0x7F;  // NaN stands in for infinity
 };
+/// Of E5M2.
 template <>
 struct FormatLayout<fp8_e5m2_t> {
   static constexpr int exponent_bits = 5, mantissa_bits = 2;
@@ -68,6 +76,7 @@ struct Fields {
   static constexpr std::uint32_t smallest_normal = rebias + (1u << 23);  // as a float
 };
 
+/// The value of a code, exactly.
 template <class Format>
 constexpr float widen(Format x) {
   using F = Fields<Format>;
@@ -119,11 +128,15 @@ constexpr Format narrow(float x, std::uint32_t limit) {
 
 }  // namespace format_detail
 
+/// The value as a float; every one of these formats fits exactly.
 constexpr float to_float(half_t x) { return format_detail::widen(x); }
+/// The value as a float, exactly.
 constexpr float to_float(bf16_t x) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
 }
+/// The same.
 constexpr float to_float(fp8_e4m3_t x) { return format_detail::widen(x); }
+/// The same.
 constexpr float to_float(fp8_e5m2_t x) { return format_detail::widen(x); }
 
 /// The nearest value of Format; what is too large becomes infinity, or NaN where there is none. For

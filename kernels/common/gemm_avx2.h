@@ -27,10 +27,13 @@ namespace qlab::avx2 {
 
 inline constexpr int kLanes = 8;
 
+/// Eight floats.
 QLAB_AVX2 inline __m256 widen8(const float* from) { return _mm256_loadu_ps(from); }
+/// Eight FP16 numbers as floats.
 QLAB_AVX2 inline __m256 widen8(const half_t* from) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 }
+/// Eight BF16 numbers as floats.
 QLAB_AVX2 inline __m256 widen8(const bf16_t* from) {
   const __m128i narrow = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(narrow), 16));
@@ -41,10 +44,12 @@ QLAB_AVX2 inline __m256 widen8(const bf16_t* from) {
 template <class T>
 struct Padded {
   Padded() = default;
+  /// from [count], at most eight; zeros behind it.
   Padded(const T* from, std::int64_t count) { std::copy_n(from, count, values); }
   T values[kLanes] = {};
 };
 
+/// The sum of eight floats.
 QLAB_AVX2 inline float sum_of_lanes(__m256 v) {
   __m128 sum = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
@@ -152,6 +157,7 @@ template <class T>
 struct WidenRow {
   MatrixView<const T> from;  // [rows, K]
 
+  /// Widens `count` numbers of a row from column k0 on; to [count].
   QLAB_AVX2 void operator()(std::int64_t row, std::int64_t k0, std::int64_t count,
                             float* to) const {
     const T* values = from.row(row) + k0;

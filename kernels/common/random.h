@@ -13,10 +13,13 @@
 
 namespace qlab {
 
+/// Random numbers that are the same everywhere.
 class Random {
  public:
+  /// Equal seeds give equal numbers, on every machine.
   explicit Random(std::uint64_t seed) : state_(seed) {}
 
+  /// 64 random bits.
   std::uint64_t bits() {
     std::uint64_t z = (state_ += 0x9E3779B97F4A7C15);
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
@@ -26,6 +29,7 @@ class Random {
 
   /// Uniform in [0, 1), a multiple of 2⁻⁵³.
   double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
+  /// Between low and high, evenly.
   double uniform(double low, double high) { return low + (high - low) * uniform(); }
 
   /// Uniform in 0 … n - 1: the high half of the 128-bit product, biased by less than n / 2⁶⁴.

@@ -18,6 +18,7 @@ struct Interval {
 /// Percentile of type 7 (linear between order statistics; numpy's default): p in 0 … 100.
 /// \throws ContractError for no values or p outside 0 … 100.
 double percentile(std::vector<double> values, double p);
+/// Of one value or more; the mean of the two in the middle of an even count.
 double median(std::vector<double> values);
 
 /// The statistic of all `units`, and the 2.5 and 97.5 percentiles of the statistic of `resamples`

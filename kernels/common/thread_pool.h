@@ -26,6 +26,7 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
+  /// Threads that compute, the caller's among them.
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Calls task(0) … task(count - 1), each once, and returns when all are done. A free thread takes

@@ -24,9 +24,11 @@ class Buffer {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
+  /// \param size elements; what they hold is unspecified.
   explicit Buffer(std::size_t size, std::string name = "a Buffer") : size_(size) {
     allocate(std::move(name));
   }
+  /// A copy of `host` [size].
   explicit Buffer(const std::vector<T>& host, std::string name = "a Buffer") : size_(host.size()) {
     allocate(std::move(name));
     copy(data(), host.data());
@@ -34,9 +36,12 @@ class Buffer {
 
   /// What a kernel gets. Not for the host to follow: on a GPU it points into the GPU's memory.
   T* data() { return static_cast<T*>(memory()); }
+  /// [size] on the device.
   const T* data() const { return static_cast<const T*>(memory()); }
+  /// Elements.
   std::size_t size() const { return size_; }
 
+  /// A copy [size] on the host.
   std::vector<T> to_host() const {
     std::vector<T> host(size_);
     copy(host.data(), data());

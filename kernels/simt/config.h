@@ -8,6 +8,7 @@
 
 namespace qlab::simt {
 
+/// How kernels run on the CPU.
 struct Config {
   /// The order in which a block's threads run between barriers, and the order of the blocks:
   /// 0 ascending, 1 descending, 2 and more a random order each. A correct kernel gives the same
@@ -26,6 +27,7 @@ struct Config {
   bool exited_threads_may_skip_barriers = false;
 };
 
+/// The one that all launches use; tests change it.
 Config& config();
 
 /// Runs `body` once under each of `count` schedules (on a GPU: once) and restores the schedule.

@@ -8,7 +8,7 @@
 ///   mma_m16n8k32_e4m3 (sm_89+)       the same with FP8, float sums
 ///   mma_m16n8k8_tf32                 the same with TF32
 ///   cp_async_16/_4, _commit, _wait   global to shared memory, asynchronously
-///   lop3<table>                      any logical function of three words
+///   `lop3<table>`                    any logical function of three words
 ///   prmt                             four bytes out of eight, or their sign bits replicated
 ///
 /// wgmma and the bulk copy engine (TMA) are GPU-only and not here.
@@ -114,21 +114,33 @@ __device__ __forceinline__ std::uint32_t prmt(std::uint32_t a, std::uint32_t b, 
 #else  // the CPU models
 
 using Word = std::uint32_t;
+/// A lane's register of one 8 × 8 matrix of 16-bit elements. row: 16 bytes of shared memory that
+/// this lane points at.
 inline void ldmatrix_x1(Word (&r)[1], const void* row, SIMT_HERE) {
   simt::cpu::ldmatrix<1, false>(r, row, at);
 }
+/// A lane's registers of two 8 × 8 matrices of 16-bit elements. row: 16 bytes of shared memory that
+/// this lane points at.
 inline void ldmatrix_x2(Word (&r)[2], const void* row, SIMT_HERE) {
   simt::cpu::ldmatrix<2, false>(r, row, at);
 }
+/// A lane's registers of four 8 × 8 matrices of 16-bit elements. row: 16 bytes of shared memory
+/// that this lane points at.
 inline void ldmatrix_x4(Word (&r)[4], const void* row, SIMT_HERE) {
   simt::cpu::ldmatrix<4, false>(r, row, at);
 }
+/// A lane's register of one 8 × 8 matrix of 16-bit elements, transposed. row: 16 bytes of shared
+/// memory that this lane points at.
 inline void ldmatrix_x1_trans(Word (&r)[1], const void* row, SIMT_HERE) {
   simt::cpu::ldmatrix<1, true>(r, row, at);
 }
+/// A lane's registers of two 8 × 8 matrices of 16-bit elements, transposed. row: 16 bytes of shared
+/// memory that this lane points at.
 inline void ldmatrix_x2_trans(Word (&r)[2], const void* row, SIMT_HERE) {
   simt::cpu::ldmatrix<2, true>(r, row, at);
 }
+/// A lane's registers of four 8 × 8 matrices of 16-bit elements, transposed. row: 16 bytes of
+/// shared memory that this lane points at.
 inline void ldmatrix_x4_trans(Word (&r)[4], const void* row, SIMT_HERE) {
   simt::cpu::ldmatrix<4, true>(r, row, at);
 }
@@ -144,21 +156,27 @@ QLAB_MMA(mma_m16n8k32_s8, std::int32_t, ReadS8)
 QLAB_MMA(mma_m16n8k32_e4m3, float, ReadE4M3)
 #undef QLAB_MMA
 
+/// Copies 16 bytes from global to shared memory, behind the thread's back; both aligned to 16.
 inline void cp_async_16(void* shared, const void* global, SIMT_HERE) {
   simt::cpu::async_copy(shared, global, 16, 16, at);
 }
+/// The same; zeros where it is not valid, and nothing is read.
 inline void cp_async_16_zfill(void* shared, const void* global, bool valid, SIMT_HERE) {
   simt::cpu::async_copy(shared, global, 16, valid ? 16 : 0, at);
 }
+/// Copies 4 bytes; both aligned to 4.
 inline void cp_async_4(void* shared, const void* global, SIMT_HERE) {
   simt::cpu::async_copy(shared, global, 4, 4, at);
 }
+/// Closes a group of copies.
 inline void cp_async_commit() { simt::cpu::async_commit(); }
+/// Waits until at most `kInFlight` groups are under way.
 template <int kInFlight>
 void cp_async_wait() {
   simt::cpu::async_wait(kInFlight);
 }
 
+/// Any function of three bits, bit by bit; kTable has its eight results.
 template <int kTable>
 constexpr Word lop3(Word a, Word b, Word c) {
   Word d = 0;
@@ -170,6 +188,7 @@ constexpr Word lop3(Word a, Word b, Word c) {
   return d;
 }
 
+/// Picks four bytes of a and b: a nibble of s names each.
 inline Word prmt(Word a, Word b, Word s) {
   Word d = __byte_perm(a, b, s);
   for (int i = 0; i < 4; ++i) {

@@ -70,6 +70,8 @@ void launch(dim3 grid, dim3 block, std::size_t shared_bytes, void (*kernel)(P...
 
 namespace qlab::simt {
 
+/// Runs every thread of the grid on the CPU, or launches the kernel on a GPU. shared_bytes: dynamic
+/// shared memory of a block.
 template <class... P, class... A>
 void launch(dim3 grid, dim3 block, std::size_t shared_bytes, void (*kernel)(P...),
             A&&... arguments) {

@@ -48,12 +48,14 @@ __device__ T* trace_shared(const char*, T* p) {
 
 #else
 
+/// Counts accesses for as long as it lives.
 class Tracing {
  public:
   Tracing();
   ~Tracing();
   Tracing(const Tracing&) = delete;
   Tracing& operator=(const Tracing&) = delete;
+  /// What was counted so far.
   std::vector<AccessCounts> counts() const;
   /// A sentence a line of source:
   /// "x, line 12, load: 32 lanes took 32 sectors a request; 4 would do (1 requests)".
@@ -61,11 +63,14 @@ class Tracing {
 };
 
 namespace cpu {
+/// Notes an access of `bytes` bytes at byte `byte` of an array.
 void record_access(const char* array, int line, bool store, bool shared, std::ptrdiff_t byte,
                    unsigned bytes);
+/// Whether accesses are counted now.
 bool tracing();
 }  // namespace cpu
 
+/// A pointer that counts what is done through it.
 template <class T>
 class traced {
  public:
@@ -73,6 +78,7 @@ class traced {
   struct Index {
     std::ptrdiff_t i;
     int line;
+    /// An index, and the line that uses it.
     template <class I, class = std::enable_if_t<std::is_integral_v<I>>>
     Index(I index, int at = __builtin_LINE()) : i(static_cast<std::ptrdiff_t>(index)), line(at) {}
   };
@@ -80,18 +86,22 @@ class traced {
   /// x[i]: reading it is a load, assigning to it a store, += both.
   class Element {
    public:
+    /// A load.
     operator std::remove_const_t<T>() const {
       note(false);
       return owner_.p_[index_.i];
     }
+    /// A store.
     const Element& operator=(const std::remove_const_t<T>& value) const {
       note(true);
       owner_.p_[index_.i] = value;
       return *this;
     }
+    /// A load and a store.
     const Element& operator=(const Element& other) const {
       return *this = std::remove_const_t<T>(other);
     }
+    /// A load and a store.
     const Element& operator+=(const std::remove_const_t<T>& value) const {
       return *this = std::remove_const_t<T>(*this) + value;
     }
@@ -108,8 +118,11 @@ class traced {
     Index index_;
   };
 
+  /// p [any], under a name for messages.
   traced(const char* name, T* p, bool shared) : name_(name), p_(p), shared_(shared) {}
+  /// The element; its loads and stores are counted.
   Element operator[](Index index) const { return {*this, index}; }
+  /// The pointer itself; what is done with it is not counted.
   T* data() const { return p_; }
 
  private:
@@ -123,6 +136,7 @@ template <class T>
 traced<T> trace(const char* name, T* p) {
   return {name, p, false};
 }
+/// An array in shared memory, counted.
 template <class T>
 traced<T> trace_shared(const char* name, T* p) {
   return {name, p, true};

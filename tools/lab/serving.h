@@ -80,7 +80,7 @@ ServingPlan big_serving_plan(bool quick);  ///< of a 7B model, on paper
 ServingPlan tiny_serving_plan();           ///< of the lab's model, here
 
 /// Sweeps a model on paper. A format whose weights or longest request do not fit says so in its row.
-/// 	hrows InputError  the first format is such a one, or the cost model has no terms for one
+/// \throws InputError  the first format is such a one, or the cost model has no terms for one
 ServingSweep modelled_sweep(const ServingPlan& plan, const NamedModel& model,
                             const MeasuredDevice& device, const CostCode& cost = {},
                             const SchedulerCode& code = {});

@@ -10,6 +10,7 @@
 #include "lab/child.h"
 #include "lab/text.h"
 #include "model/input_error.h"
+#include "pages/api_checks.h"
 #include "pages/link_checks.h"
 #include "pages/polish.h"
 #include "pages/site.h"
@@ -43,7 +44,7 @@ std::string doxyfile(const fs::path& root, const fs::path& folder) {
   };
   set("OUTPUT_DIRECTORY", {folder});
   set("INPUT", {folder / "pages", root / "kernels", root / "model"});
-  set("EXCLUDE_PATTERNS", {root / "*/README.md", root / "*_test.cc"});
+  set("EXCLUDE_PATTERNS", {root / "*/README.md", root / "*_test.cc", root / "kernels/simt/cpu/*"});
   set("STRIP_FROM_PATH", {root, folder});
   set("STRIP_FROM_INC_PATH", {root / "kernels", root});
   set("USE_MDFILE_AS_MAINPAGE", {folder / "pages/index.md"});
@@ -102,6 +103,9 @@ MadeSite make_site(const Docs& docs, const fs::path& folder) {
   }
   for (const fs::path& page : unreached_pages(there / "html")) made.pages -= fs::remove(page);
   made.complaints = link_complaints(there / "html");
+  const std::vector<std::string> comments =
+      api_complaints(read_text(there / "warnings.txt").value_or(""), docs.places.root);
+  made.complaints.insert(made.complaints.end(), comments.begin(), comments.end());
   made.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return made;
 }
