@@ -70,9 +70,11 @@ function(lab_gtest folder stem)
     PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${arg_LABEL})  # one: it would split a list
 endfunction()
 
-# lab_test(<folder> <stem> [WHOLE] [PREFIX <of the names in ctest>]): a test that everybody runs.
+# lab_test(<folder> <stem> [WHOLE] [PREFIX <of the names in ctest>]): a test that everybody runs. Its
+# label is its folder; those of the pages are `docs`.
 function(lab_test folder stem)
-  lab_gtest(${folder} ${stem} TIMEOUT 300 LABEL ${folder} ${ARGN})
+  string(REPLACE pages docs label ${folder})
+  lab_gtest(${folder} ${stem} TIMEOUT 300 LABEL ${label} ${ARGN})
 endfunction()
 
 # lab_slow_test(<folder> <stem>): an exhaustive test of minutes; only `ctest --preset slow` and
@@ -83,7 +85,8 @@ endfunction()
 
 # lab_browser_test(<folder> <stem>): a test that opens a page in Chromium, and is skipped without it.
 function(lab_browser_test folder stem)
-  lab_gtest(${folder} ${stem} TIMEOUT 600 LABEL browser)
+  string(REPLACE pages docs label ${folder})
+  lab_gtest(${folder} ${stem} TIMEOUT 600 LABEL ${label})
 endfunction()
 
 # lab_leave_out_if_sanitized(<target>): a sanitized program's time means nothing, so `all` skips it.

@@ -67,7 +67,7 @@ std::vector<ProseFinding> prose_findings(const std::string& markdown) {
     if (fenced || !block.empty()) continue;
 
     static const std::regex code("`[^`]*`");
-    const std::string words = std::regex_replace(unmarked(line, cited), code, "");
+    const std::string words = unmarked(std::regex_replace(line, code, ""), cited);
     linked = linked || line.find("](http") != std::string::npos;
     if (line.empty() || i + 1 == lines.size()) {
       if (cited && !linked) findings.push_back({i, "a cited figure without a link to its source"});
