@@ -4,7 +4,6 @@
 #pragma once
 
 #include <filesystem>
-#include <regex>
 #include <string>
 
 #include "lab/exercise.h"
@@ -13,15 +12,17 @@
 
 namespace qlab {
 
-/// The value of "name = 64" in a file of the tree. \throws InputError when it is not there.
-inline int source_constant(const std::string& file, const std::string& name) {
+/// The whole number behind `words` in a file of the tree: 64 for "kTile" where it says kTile = 64,
+/// 2 for "kStride = kDepth +" where it says kStride = kDepth + 2. \throws InputError without one.
+inline int source_constant(const std::string& file, const std::string& words) {
   const std::filesystem::path path = Places::of_this_program().root / file;
   const std::string text = read_text(path).value_or("");
-  std::smatch match;
-  if (!std::regex_search(text, match, std::regex("\\b" + name + " = (\\d+)"))) {
-    fail_input(path, "has no constant ", name);
+  const std::string start = words.ends_with("+") ? words + " " : words + " = ";
+  for (auto at = text.find(start); at != std::string::npos; at = text.find(start, at + 1)) {
+    const std::size_t digits = text.find_first_not_of("0123456789", at + start.size());
+    if (digits > at + start.size()) return std::stoi(text.substr(at + start.size()));
   }
-  return std::stoi(match[1]);
+  fail_input(path, "has no constant ", words);
 }
 
 }  // namespace qlab
