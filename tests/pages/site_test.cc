@@ -95,6 +95,7 @@ TEST_F(SiteOfToys, TurnsFormulasPicturesFoldsAndComments) {
   EXPECT_THAT(front("<details>\n<summary>a</summary>\n\nb\n\n</details>\n"),
               HasSubstr("\\htmlonly[block]\n<details>\n<summary>a</summary>\n\\endhtmlonly\n\nb\n\n"
                         "\\htmlonly[block]\n</details>\n\\endhtmlonly\n"));
+  EXPECT_THAT(front("*\"A myth.\"* It is.\n"), HasSubstr("<em>\"A myth.\"</em> It is.\n"));
   EXPECT_THAT(front("a <!--= C18 as 0 -->7<!--/--> b\n"), HasSubstr("a 7 b\n"));
   EXPECT_THAT(front("```console\n$ ./lab $x$\n```\n"),
               HasSubstr("```{.unparsed}\n$ ./lab $x$\n```\n"));

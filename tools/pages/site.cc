@@ -165,6 +165,11 @@ std::string markdown_page(const std::string& text, const std::string& name, Link
     if (line.starts_with("```")) fenced = !fenced;
     result += (fenced ? line : std::regex_replace(line, comment, "")) + "\n";
   }
+  // Doxygen sees no emphasis that begins with a quotation mark.
+  static const std::regex quoted(R"re(\*("[^*\n]+")\*)re");
+  result = map_prose(result, [](const std::string& prose) {
+    return std::regex_replace(prose, quoted, "<em>$1</em>");
+  });
   return with_folds(with_formulas(with_links(with_plain_fences(with_names(result, name)), links)));
 }
 
