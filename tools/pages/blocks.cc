@@ -79,7 +79,15 @@ const Exercise* Docs::exercise_of(const fs::path& page) const {
 
 std::vector<fs::path> all_pages(const Docs& docs) {
   const fs::path root = docs.places.root / "docs";
-  std::vector<fs::path> pages = pages_in(root, "");
+  // What leads in; the other pages of docs/ itself are looked up, and come last.
+  const std::vector<fs::path> first{"README.md", "table.md", "decide.md", "exercises.md"};
+  std::vector<fs::path> pages, last;
+  for (const fs::path& page : pages_in(root, "")) {
+    if (std::ranges::find(first, page) == first.end()) last.push_back(page);
+  }
+  for (const fs::path& page : first) {
+    if (fs::exists(root / page)) pages.push_back(page);
+  }
   std::vector<fs::path> folders;
   for (const fs::directory_entry& entry : fs::directory_iterator(root)) {
     if (entry.is_directory()) folders.push_back(entry.path().filename());
@@ -94,6 +102,7 @@ std::vector<fs::path> all_pages(const Docs& docs) {
     });
     pages.insert(pages.end(), inside.begin(), inside.end());
   }
+  pages.insert(pages.end(), last.begin(), last.end());
   return pages;
 }
 

@@ -35,7 +35,8 @@ struct Docs {
   const Exercise* exercise_of(const std::filesystem::path& page) const;
 };
 
-/// All pages, as paths from docs/, in reading order: those of docs/ itself, then the folders'.
+/// All pages, as paths from docs/, in reading order: what leads in, the modules and their exercises, what
+/// is looked up.
 std::vector<std::filesystem::path> all_pages(const Docs& docs);
 
 /// The page with every number and block as of today. \throws InputError "docs/x.md:12: sentence".
