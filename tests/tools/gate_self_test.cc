@@ -66,12 +66,14 @@ const std::string kUnwritten = "labs/x.cc:1: x is not written yet";
 
 /// One test, a stub that fails, a solution that passes, a mutant that is caught.
 GateEvidence sound() {
-  return {.tests = {"A.One"},
-          .stub = run_of({{"A.One", kUnwritten}}),
-          .solution = run_of({{"A.One", ""}}),
-          .mutants = {{.mutant = {.name = "m", .says = "Wrong.", .caught_by = {"A.One"}},
-                       .run = run_of({{"A.One", "1 is not 2"}}),
-                       .told = "Wrong."}}};
+  return {
+      .tests = {"A.One"},
+      .stub = run_of({{"A.One", kUnwritten}}),
+      .solution = run_of({{"A.One", ""}}),
+      .mutants = {
+          {.mutant = {.name = "m", .says = "Wrong.", .why = "People do.", .caught_by = {"A.One"}},
+           .run = run_of({{"A.One", "1 is not 2"}}),
+           .told = "Wrong."}}};
 }
 
 TEST(Gate, OpensForSoundEvidence) { EXPECT_THAT(judge_evidence(sound()).complaints, IsEmpty()); }

@@ -45,6 +45,7 @@ std::string doxyfile(const fs::path& root, const fs::path& folder) {
   set("OUTPUT_DIRECTORY", {folder});
   set("INPUT", {folder / "pages", root / "kernels", root / "model"});
   set("EXCLUDE_PATTERNS", {root / "*/README.md", root / "*_test.cc", root / "kernels/simt/cpu/*"});
+  text += fmt::format("INPUT_FILTER = \"sed -E -f \\\"{}\\\"\"\n", (site / "heads.sed").string());
   set("STRIP_FROM_PATH", {root, folder});
   set("STRIP_FROM_INC_PATH", {root / "kernels", root});
   set("USE_MDFILE_AS_MAINPAGE", {folder / "pages/index.md"});
