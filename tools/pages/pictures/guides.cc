@@ -7,6 +7,7 @@
 
 #include "pages/drawing.h"
 #include "pages/pictures.h"
+#include "pages/pictures/guides.h"
 
 namespace qlab {
 namespace {
@@ -90,7 +91,9 @@ std::string picture_decide(const Measured& measured) {
 }  // namespace
 
 std::vector<PagePicture> pictures_of_guides(const Measured& measured) {
-  return {{"guide_table", picture_table(measured)}, {"guide_decide", picture_decide(measured)}};
+  return {{"guide_table", picture_table(measured)},
+          {"guide_decide", picture_decide(measured)},
+          {"guide_curves", picture_curves(measured)}};
 }
 
 }  // namespace qlab
