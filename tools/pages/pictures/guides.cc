@@ -78,7 +78,7 @@ std::string picture_table(const Measured& measured) {
   d.paragraph(
       "Tokens through one layer of a 7B model, or attention over 4096 tokens, on the reference "
       "CPU. "
-      "Shorter is better. W4A8: INT4 weights, INT8 activations. Two strokes cut a bar.");
+      "Shorter is better. W4A8: INT4 weights, INT8 activations. // cuts a bar.");
   return d.svg();
 }
 
