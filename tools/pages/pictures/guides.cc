@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "pages/drawing.h"
 #include "pages/pictures.h"
@@ -12,49 +14,72 @@
 namespace qlab {
 namespace {
 
-struct TimedFormat {
-  const char* name;
-  std::string few, many;  ///< the number's name at one token, and at 256
+/// A bar: what it measures, and the name of the number.
+struct Bar {
+  const char* what;
+  std::string number;
+  Shade shade;
 };
 
-/// Times against FP16 as bars; what is longer than the picture is cut and says so by its number.
+struct Bars {
+  const char* name;
+  std::vector<Bar> bars;
+};
+
+/// Bytes and times against FP16 as bars. What is longer than the picture is broken and says so.
 std::string picture_table(const Measured& measured) {
-  const TimedFormat formats[] = {{"INT8", "C10", "C08"},
-                                 {"INT4", "C18", "C31"},
-                                 {"INT4, INT8 x", "C51 as ratio", "C50"},
-                                 {"INT4, no kernel", "C22", ""}};
+  // W4A8 has the weights of INT4, and C51 is its time against INT4's: so against FP16 a product.
+  const double w4a8 = measured.number("C51") * measured.number("C18");
+  const Bars formats[] = {
+      {"INT8",
+       {{"bytes", "C09", Shade::kGrey},
+        {"1 token", "C10", Shade::kBlue},
+        {"256 tokens", "C08", Shade::kGreen}}},
+      {"INT4 weights",
+       {{"bytes", "C17", Shade::kGrey},
+        {"1 token", "C18", Shade::kBlue},
+        {"256 tokens", "C31", Shade::kGreen}}},
+      {"W4A8",
+       {{"bytes", "C17", Shade::kGrey},
+        {"1 token", "", Shade::kBlue},
+        {"256 tokens", "C50", Shade::kGreen}}},
+      {"INT8 KV cache", {{"bytes", "C23", Shade::kGrey}, {"attention", "C26", Shade::kBlue}}},
+      {"INT4, no kernel", {{"bytes", "C17", Shade::kGrey}, {"1 token", "C22", Shade::kBlue}}}};
   Drawing d(
-      "Time against FP16",
-      "Bars for INT8, INT4 and INT4 with INT8 activations, at one token and at 256. FP16 is a "
-      "line at 1. INT4 without its kernel is many times as slow.");
-  constexpr double kLeft = 140, kOne = 210, kLongest = 380, kTall = 22;
+      "Bytes and time against FP16",
+      "Bars for the bytes, the time of one token and the time of 256 tokens of INT8, INT4 and INT4 "
+      "with INT8 activations; for the bytes and the attention of an INT8 cache; and for INT4 "
+      "without its kernel, which is many times as slow. FP16 is a dashed line at 1.");
+  constexpr double kLeft = 148, kOne = 220, kLongest = 396, kTall = 19;
   const double top = d.bottom();
-  const auto bar = [&](double y, double ratio, Shade shade, const char* when) {
-    const double width = std::min(kOne * ratio, kLongest);
-    d.cell(kLeft, y, width, kTall, shade);
-    const std::string words = fmt::format("{}: {:.{}f}", when, ratio, ratio < 10 ? 2 : 1);
-    d.text(width > 120 ? kLeft + width - 6 : kLeft + width + 6, y + 16, words,
-           width > 120 ? Anchor::kEnd : Anchor::kStart, Ink::kPlain, 13);
-  };
-  for (const TimedFormat& format : formats) {
-    const double y = d.bottom() + 12;
-    d.text(kLeft - 8, y + (format.many.empty() ? 16 : 28), format.name, Anchor::kEnd, Ink::kPlain,
-           13);
-    // C51 is a ratio to INT4, so its time against FP16 is a product.
-    const double few = format.few == "C51 as ratio"
-                           ? measured.number("C51") * measured.number("C18")
-                           : measured.number(format.few);
-    bar(y, few, Shade::kBlue, "M = 1");
-    if (!format.many.empty()) {
-      bar(y + kTall + 2, measured.number(format.many), Shade::kGreen, "M = 256");
+  for (const Bars& format : formats) {
+    double y = d.bottom() + 10;
+    d.text(kLeft - 10, y + kTall * static_cast<double>(format.bars.size()) / 2 + 5, format.name,
+           Anchor::kEnd, Ink::kPlain, 14);
+    for (const Bar& bar : format.bars) {
+      const double ratio = bar.number.empty() ? w4a8 : measured.number(bar.number);
+      const double width = std::min(kOne * ratio, kLongest);
+      d.cell(kLeft, y, width, kTall - 2, bar.shade);
+      const bool inside = width > 130;  // clear of the dashed line
+      d.text(inside ? kLeft + std::min(width, kOne) - 8 : kLeft + width + 6, y + 13,
+             fmt::format("{}: {:.{}f}", bar.what, ratio, ratio < 10 ? 2 : 1),
+             inside ? Anchor::kEnd : Anchor::kStart, Ink::kPlain, 12);
+      if (kOne * ratio > kLongest) {
+        // Two strokes across a bar are how a broken axis is drawn.
+        for (const double x : {kLeft + kLongest - 40, kLeft + kLongest - 32}) {
+          d.line(x - 4, y + kTall, x + 4, y - 2);
+        }
+      }
+      y += kTall;
     }
   }
   d.line(kLeft + kOne, top + 4, kLeft + kOne, d.bottom() + 8, true);
-  d.text(kLeft + kOne, d.bottom() + 20, "FP16", Anchor::kMiddle, Ink::kQuiet);
+  d.text(kLeft + kOne, d.bottom() + 20, "FP16 = 1", Anchor::kMiddle, Ink::kQuiet, 13);
   d.gap(4);
   d.paragraph(
-      "One layer of a 7B model on the reference CPU. Shorter is faster. The last bar goes on "
-      "far beyond the picture.");
+      "Tokens through one layer of a 7B model, or attention over 4096 tokens, on the reference "
+      "CPU. "
+      "Shorter is better. W4A8: INT4 weights, INT8 activations. // cuts a bar.");
   return d.svg();
 }
 
@@ -63,26 +88,29 @@ std::string picture_decide(const Measured& measured) {
     const char* bottleneck;
     const char* helps;
     const char* claim;
+    const char* decimals;
     const char* of;
   };
   constexpr Row kRows[] = {
-      {"weights, in decode", "INT4 weights", "C65", "of TPOT"},
-      {"arithmetic", "INT8, both sides", "C08", "of the time"},
-      {"room for the cache", "INT8 cache", "C25", "times as much"},
-      {"reading the cache", "INT8 cache", "C26", "of the time"},
-      {"the tail", "prompts in chunks", "C62", "of the gaps' p99"},
-      {"outliers", "SmoothQuant", "C35", "bits a byte lost"},
+      {"the model does not fit", "INT4 weights", "C17", "0.00", "of the bytes"},
+      {"decode reads weights", "INT4 weights", "C65", "0.00", "of TPOT"},
+      {"prefill computes", "INT8, both sides", "C08", "0.00", "of the time"},
+      {"the cache is full", "INT8 cache", "C25", "0.00", "times the context"},
+      {"attention in decode", "INT8 cache", "C26", "0.00", "of its time"},
+      {"long gaps at p99", "prompts in chunks", "C62", "0.00", "of the gap"},
+      {"outliers", "SmoothQuant", "C35", "0.000", "bits a byte lost"},
   };
   Drawing d("Bottleneck, then format",
-            "Six bottlenecks on the left, an arrow from each to what helps against it, and the "
+            "Seven bottlenecks on the left, an arrow from each to what helps against it, and the "
             "measured number beside it.");
-  constexpr double kLeft = 12, kWide = 150, kTall = 34, kMiddle = 196, kNumber = 356;
+  constexpr double kLeft = 12, kWide = 176, kTall = 32, kMiddle = 222, kGreenWide = 142,
+                   kNumber = 376;
   for (const Row& row : kRows) {
     const double y = d.bottom() + 8;
     d.cell(kLeft, y, kWide, kTall, Shade::kOrange, row.bottleneck);
     d.arrow(kLeft + kWide + 4, y + kTall / 2, kMiddle - 4, y + kTall / 2);
-    d.cell(kMiddle, y, kWide, kTall, Shade::kGreen, row.helps);
-    d.text(kNumber, y + 22, fmt::format("{} {}", measured.text(row.claim, ""), row.of),
+    d.cell(kMiddle, y, kGreenWide, kTall, Shade::kGreen, row.helps);
+    d.text(kNumber, y + 21, fmt::format("{} {}", measured.text(row.claim, row.decimals), row.of),
            Anchor::kStart, Ink::kPlain, 13);
   }
   return d.svg();
