@@ -3,7 +3,28 @@
 /// Asks the processor once what it can run.
 #include "common/isa.h"
 
+#if defined(__linux__) && QLAB_X86
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace qlab {
+namespace {
+
+#if QLAB_X86
+/// Whether this process may use tiles. Their 8 KiB of state are kept only for those who ask.
+bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr long kRequest = 0x1023;  // ARCH_REQ_XCOMP_PERM of asm/prctl.h, of Linux 5.16 and later
+  constexpr long kTileData = 18;     // the number of the state, as in XCR0
+  return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+#endif
+
+}  // namespace
 
 std::string_view isa_name(Isa isa) {
   switch (isa) {
@@ -15,6 +36,10 @@ std::string_view isa_name(Isa isa) {
       return "avx512";
     case Isa::kAvx512Vnni:
       return "avx512_vnni";
+    case Isa::kAvx512Bf16:
+      return "avx512_bf16";
+    case Isa::kAmx:
+      return "amx";
   }
   return "unknown";
 }
@@ -39,7 +64,11 @@ Isa best_isa() {
         !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
       return Isa::kAvx2;
     }
-    return __builtin_cpu_supports("avx512vnni") ? Isa::kAvx512Vnni : Isa::kAvx512;
+    if (!__builtin_cpu_supports("avx512vnni")) return Isa::kAvx512;
+    if (!__builtin_cpu_supports("avx512bf16")) return Isa::kAvx512Vnni;
+    const bool tiles = __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") &&
+                       __builtin_cpu_supports("amx-bf16");
+    return tiles && may_use_tiles() ? Isa::kAmx : Isa::kAvx512Bf16;
   }();
   return best;
 #else

@@ -21,17 +21,21 @@ enum class Isa {
   kAvx2,        ///< AVX2, FMA and F16C: x86 since 2013
   kAvx512,      ///< AVX-512 F, BW, DQ, VL
   kAvx512Vnni,  ///< AVX-512 and VNNI: four INT8 products in one 32-bit lane
+  kAvx512Bf16,  ///< and BF16: two BF16 products in one 32-bit lane
+  kAmx,         ///< and AMX: tiles of INT8 and BF16, multiplied as matrices
 };
 
-inline constexpr Isa kAllIsas[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni};
+inline constexpr Isa kAllIsas[] = {Isa::kScalar,     Isa::kAvx2,       Isa::kAvx512,
+                                   Isa::kAvx512Vnni, Isa::kAvx512Bf16, Isa::kAmx};
 
-/// "scalar", "avx2", "avx512", "avx512_vnni".
+/// "scalar", "avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx".
 std::string_view isa_name(Isa isa);
 
 /// The level of that name, or nothing.
 std::optional<Isa> isa_named(std::string_view name);
 
-/// The highest level that this processor and its operating system have.
+/// The highest level that this processor and its operating system have. Asks Linux, once, for leave
+/// to use the tiles of AMX: a process that never asked may not.
 Isa best_isa();
 
 /// What a call runs on: the threads it may use, and the highest level of instructions it may take.
@@ -67,6 +71,11 @@ constexpr const Rung<Run>& best_rung(const Rung<Run> (&ladder)[kCount], Isa isa)
 /// The same for Isa::kAvx512Vnni.
 #define QLAB_AVX512_VNNI \
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")))
+/// The same for Isa::kAvx512Bf16 and Isa::kAmx; the tiles have instructions of their own, common/amx.h.
+#define QLAB_AVX512_BF16                                                          \
+  __attribute__((                                                                 \
+      target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma," \
+             "f16c")))
 #else
 #define QLAB_X86 0
 #endif

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The tests that fp32_gemm, fp16_gemm and bf16_gemm share. A test program includes this once and
+/// The tests that fp32_gemm, fp16_gemm, bf16_gemm and the last two over panels share. A test program includes this once and
 /// says for which rungs.
 #pragma once
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <variant>
@@ -29,7 +30,8 @@ struct GemmRung {
   void (*run)(MatrixView<const T> X, MatrixView<const T> W, MatrixView<float> Y, ThreadPool&);
   void (*ref)(MatrixView<const T> X, MatrixView<const T> W, MatrixView<double> value,
               MatrixView<double> abs_sum);
-  double extra;  // what rounds besides the sum; see dot_product
+  double extra;          // what rounds besides the sum; see dot_product
+  bool flushes = false;  // the instructions take subnormal numbers for 0
 };
 using AnyGemmRung = std::variant<GemmRung<float>, GemmRung<half_t>, GemmRung<bf16_t>>;
 
@@ -187,6 +189,41 @@ TEST_P(Gemm, GivesTheSameBitsForEveryNumberOfThreads) {
       for (const int threads : {2, 3}) {
         EXPECT_TRUE(one.written_exactly(problem.run(gemm, threads, 0x5A)))
             << "M=" << M << ", " << threads << " threads";
+      }
+    }
+  };
+  std::visit(check, GetParam());
+}
+
+/// All finite codes of a format as W [8192, 8]. Infinity and NaN are outside the contract; a zero
+/// in the other operand would turn them into NaN everywhere. A rung that takes what FP32 has as a
+/// subnormal number for 0 is given none.
+template <class T>
+void fill_with_all_finite_codes(const GemmRung<T>& gemm, MatrixView<T> w) {
+  for (std::int64_t n = 0; n < w.rows(); ++n) {
+    for (std::int64_t k = 0; k < w.cols(); ++k) {
+      const T code{static_cast<std::uint16_t>(n * w.cols() + k)};
+      const float value = to_float(code);
+      const bool given = gemm.flushes ? std::isnormal(value) : std::isfinite(value);
+      w(n, k) = given ? code : T{0};
+    }
+  }
+}
+
+TEST_P(Gemm, WidensEveryCode) {
+  const auto check = []<class T>(const GemmRung<T>& gemm) {
+    if constexpr (sizeof(T) == 2) {                 // floats are too many to go through
+      for (const std::int64_t M : {1, 3, 8, 14}) {  // each way through the rungs
+        for (std::int64_t k = 0; k < 8; ++k) {
+          GemmProblem<T> problem({M, 8192, 8});
+          fill_with_all_finite_codes(gemm, problem.w.view());
+          for (std::int64_t m = 0; m < M; ++m) {
+            for (std::int64_t i = 0; i < 8; ++i) {
+              problem.x.view()(m, i) = element<T>(i == (k + m) % 8 ? 1 : 0);
+            }
+          }
+          EXPECT_TRUE(problem.matches_oracle(gemm, /*exact=*/true)) << "M=" << M << " k=" << k;
+        }
       }
     }
   };

@@ -23,6 +23,7 @@ TEST(Isa, HasANameThatFindsItAgain) {
   }
   EXPECT_EQ(names.size(), std::size(kAllIsas));
   EXPECT_TRUE(names.contains("avx512_vnni"));
+  EXPECT_TRUE(names.contains("amx"));
 }
 
 TEST(Isa, KnowsNoOtherName) {
@@ -51,8 +52,16 @@ TEST(BestIsa, IsWhatTheSystemSaysTheProcessorHas) {
   if (has({"avx2", "fma", "f16c"})) {
     expected = Isa::kAvx2;
     if (has({"avx512f", "avx512bw", "avx512dq", "avx512vl"})) {
-      expected = has({"avx512_vnni"}) ? Isa::kAvx512Vnni : Isa::kAvx512;
+      expected = Isa::kAvx512;
+      if (has({"avx512_vnni"})) expected = Isa::kAvx512Vnni;
+      if (has({"avx512_vnni", "avx512_bf16"})) expected = Isa::kAvx512Bf16;
+      if (has({"avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16"})) {
+        expected = Isa::kAmx;
+      }
     }
+  }
+  if (expected == Isa::kAmx && best_isa() == Isa::kAvx512Bf16) {
+    GTEST_SKIP() << "the processor has tiles; this system does not let the process use them";
   }
   EXPECT_EQ(isa_name(best_isa()), isa_name(expected));
 }

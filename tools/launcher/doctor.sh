@@ -92,10 +92,14 @@ isa_level() {
     echo scalar
   elif ! has avx512f avx512bw avx512dq avx512vl; then
     echo avx2
-  elif has avx512_vnni; then
-    echo avx512_vnni
-  else
+  elif ! has avx512_vnni; then
     echo avx512
+  elif ! has avx512_bf16; then
+    echo avx512_vnni
+  elif ! has amx_tile amx_int8 amx_bf16; then
+    echo avx512_bf16
+  else
+    echo amx
   fi
 }
 
