@@ -83,8 +83,8 @@ struct Kernel {
 template <class T>
 void multiply(MatrixView<const T> X, const Panels<T>& W, MatrixView<float> Y, ThreadPool& threads) {
   using Word = typename Kernel<T>::Word;
-  panels::Tiles<Word> x(X.rows(), W.padded_k() / kPanelRun<T>, Kernel<T>::kMaxRows);
-  x.fill([&](std::int64_t m, std::int64_t s) {
+  panels::Tiles<Word> x(threads, X.rows(), W.padded_k() / kPanelRun<T>, Kernel<T>::kMaxRows);
+  x.fill(threads, [&](std::int64_t m, std::int64_t s) {
     Word word = {};
     for (std::int64_t i = 0; i < kPanelRun<T>; ++i) {
       const std::int64_t k = s * kPanelRun<T> + i;

@@ -68,8 +68,8 @@ struct Kernel {
 
 void bf16_panel_gemm_v4_avx512bf16(MatrixView<const bf16_t> X, const Panels<bf16_t>& W,
                                    MatrixView<float> Y, ThreadPool& threads) {
-  panels::Tiles<std::int32_t> x(X.rows(), W.padded_k() / 2, Kernel::kMaxRows);
-  x.fill([&](std::int64_t m, std::int64_t s) {
+  panels::Tiles<std::int32_t> x(threads, X.rows(), W.padded_k() / 2, Kernel::kMaxRows);
+  x.fill(threads, [&](std::int64_t m, std::int64_t s) {
     std::int32_t word = 0;
     if (2 * s < W.K) {
       const std::int64_t count = std::min<std::int64_t>(2, W.K - 2 * s);

@@ -9,17 +9,15 @@
 #include "common/amx_panels.h"
 
 #if QLAB_X86
-#include <cstring>
-
 namespace qlab {
 
 void bf16_panel_gemm_v5_amx(MatrixView<const bf16_t> X, const Panels<bf16_t>& W,
                             MatrixView<float> Y, ThreadPool& threads) {
-  amx::Rows x(X.rows(), W.padded_k() / kPanelDepth<bf16_t>);
-  x.fill([&](std::int64_t m, std::int64_t s, std::uint8_t* to, std::int64_t) {
+  amx::Rows x(threads, X.rows(), W.padded_k() / kPanelDepth<bf16_t>);
+  x.fill(threads, [&](std::int64_t m, std::int64_t s, std::uint8_t* to, std::int64_t) {
     const std::int64_t k = s * kPanelDepth<bf16_t>;
     const std::int64_t count = std::min(kPanelDepth<bf16_t>, W.K - k);
-    std::memcpy(to, X.row(m) + k, static_cast<std::size_t>(count) * sizeof(bf16_t));
+    amx::copy_step(X.row(m) + k, count, to);
   });
   amx::multiply<amx::Bf16Products, float>(
       x, W, threads, [&](std::int64_t m, std::int64_t n0, std::int64_t columns, const float* sums) {

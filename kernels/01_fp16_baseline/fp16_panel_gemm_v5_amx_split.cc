@@ -27,7 +27,7 @@ namespace {
 constexpr std::int64_t kFewRows = 12;
 constexpr std::int64_t kStepK = 32;       // of BF16 in 64 bytes
 constexpr std::int64_t kBlockSteps = 8;   // of W, split: 32 KiB
-constexpr std::int64_t kBlockRows = 256;  // of X between two epilogues: 32 KiB of sums
+constexpr std::int64_t kBlockRows = 128;  // of X, which W is split once for: 2 MiB at K = 4096
 constexpr std::int64_t kStepNumbers = kStepK * kPanelColumns;
 
 /// A pair of BF16 in each lane: k, from `even`, in its lower half, and k + 1, from `odd`.
@@ -83,10 +83,16 @@ void add_block(amx::Rows& x, std::int64_t t, std::int64_t s0, std::int64_t steps
     const std::uint8_t* x_rest = x_upper + rows * amx::kTileBytes;
     const bf16_t* w_upper = upper + s * kStepNumbers;
     const bf16_t* w_rest = rest + s * kStepNumbers;
-    amx::add_step<amx::Bf16Products>(rows, x_rest, w_rest);
-    amx::add_step<amx::Bf16Products>(rows, x_rest, w_upper);
-    amx::add_step<amx::Bf16Products>(rows, x_upper, w_rest);
-    amx::add_step<amx::Bf16Products>(rows, x_upper, w_upper);
+    // In an order in which each step keeps one side of the step before.
+    amx::load_a(rows, x_rest);
+    amx::load_b(w_rest);
+    amx::add_products<amx::Bf16Products>(rows);
+    amx::load_b(w_upper);
+    amx::add_products<amx::Bf16Products>(rows);
+    amx::load_a(rows, x_upper);
+    amx::add_products<amx::Bf16Products>(rows);
+    amx::load_b(w_rest);
+    amx::add_products<amx::Bf16Products>(rows);
   }
 }
 
@@ -126,15 +132,15 @@ void fp16_panel_gemm_v5_amx(MatrixView<const half_t> X, const Panels<half_t>& W,
     fp16_panel_gemm_v3_avx512(X, W, Y, threads);
     return;
   }
-  amx::Rows x(X.rows(), W.padded_k() / kStepK, /*planes=*/2);
-  x.fill([&](std::int64_t m, std::int64_t s, std::uint8_t* to, std::int64_t plane) {
+  amx::Rows x(threads, X.rows(), W.padded_k() / kStepK, /*planes=*/2);
+  x.fill(threads, [&](std::int64_t m, std::int64_t s, std::uint8_t* to, std::int64_t plane) {
     split_row(X.row(m) + s * kStepK, W.K - s * kStepK, to, to + plane);
   });
   const std::int64_t together = kBlockRows / amx::kRows;
-  threads.run(panel_count(W.N), [&](std::int64_t panel) {
-    for (std::int64_t t = 0; t < x.count(); t += together) {
-      multiply_panel(x, t, std::min(t + together, x.count()), W, panel, Y);
-    }
+  const std::int64_t panels = panel_count(W.N);
+  threads.run((x.count() + together - 1) / together * panels, [&](std::int64_t task) {
+    const std::int64_t t = task / panels * together;
+    multiply_panel(x, t, std::min(t + together, x.count()), W, task % panels, Y);
   });
 }
 

@@ -59,6 +59,9 @@ void w8a8_gemm(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y, const 
 ///         above kW8A8MaxK (with zero points: kW8A8MaxKWithZeroPoints).
 void check_w8a8(const Int8Rows& X, const Int8Rows& W, MatrixView<const float> Y);
 
+/// The part of it that is about X, for `operation`, whose sums are over K of X.
+void check_w8a8_activations(const char* operation, const Int8Rows& X);
+
 /// Bytes and FLOPs of one call, as the head of this file has them.
 constexpr Cost w8a8_gemm_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
   return {.bytes = N * K + 4 * N + M * K + 4 * M + 4 * M * N, .flops = 2 * M * N * K};

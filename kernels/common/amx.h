@@ -20,9 +20,10 @@
 #if QLAB_X86
 
 #include <cstdint>
+#include <cstring>
 
-#include "common/matrix.h"
 #include "common/panels.h"
+#include "common/thread_pool.h"
 
 namespace qlab::amx {
 
@@ -91,13 +92,13 @@ struct Bf16Products {
 /// tile, 64 bytes of every row, then the next 64. `planes` of it: FP16 is two numbers of BF16.
 class Rows {
  public:
-  /// Memory for M rows of `steps` times 64 bytes, all zeros.
-  Rows(std::int64_t M, std::int64_t steps, int planes = 1)
+  /// M rows of `steps` times 64 bytes, in the scratch memory of the threads; not yet filled.
+  Rows(ThreadPool& threads, std::int64_t M, std::int64_t steps, int planes = 1)
       : M_(M),
         steps_(steps),
         planes_(planes),
         count_((M + kRows - 1) / kRows),
-        memory_(1, M * steps * planes * kTileBytes) {}
+        memory_(threads.scratch<std::uint8_t>(M * steps * planes * kTileBytes)) {}
 
   /// How many tiles there are.
   std::int64_t count() const { return count_; }
@@ -107,26 +108,37 @@ class Rows {
   int rows(std::int64_t t) const { return static_cast<int>(first(t + 1) - first(t)); }
   /// Step s of tile t: [planes, rows, 64 bytes].
   std::uint8_t* step(std::int64_t t, std::int64_t s) {
-    return memory_.data() + (first(t) * steps_ + s * rows(t)) * planes_ * kTileBytes;
+    return memory_ + (first(t) * steps_ + s * rows(t)) * planes_ * kTileBytes;
   }
-  /// Calls fill(m, s, to, plane_stride) for every row m and step s: 64 bytes of each plane.
+  /// Calls fill(m, s, to, plane_stride) for every row m and step s: it writes 64 bytes of each plane.
   template <class Fill>
-  void fill(const Fill& fill_step) {
-    for (std::int64_t t = 0; t < count_; ++t) {
-      for (std::int64_t s = 0; s < steps_; ++s) {
-        for (int r = 0; r < rows(t); ++r) {
+  void fill(ThreadPool& threads, const Fill& fill_step) {
+    threads.run(count_, [&](std::int64_t t) {
+      for (int r = 0; r < rows(t); ++r) {
+        for (std::int64_t s = 0; s < steps_; ++s) {
           fill_step(first(t) + r, s, step(t, s) + r * kTileBytes, rows(t) * kTileBytes);
         }
       }
-    }
+    });
   }
 
  private:
   std::int64_t M_, steps_;
   int planes_;
   std::int64_t count_;
-  Matrix<std::uint8_t> memory_;
+  std::uint8_t* memory_;
 };
+
+/// The first `count` elements of a row, at most 64 bytes, and zeros behind them.
+template <class T>
+void copy_step(const T* from, std::int64_t count, std::uint8_t* to) {
+  if (count * static_cast<std::int64_t>(sizeof(T)) >= kTileBytes) {
+    std::memcpy(to, from, kTileBytes);
+    return;
+  }
+  std::memset(to, 0, kTileBytes);
+  std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+}
 
 /// The sums of a tile, [rows, 32] of 4 bytes, to and from memory.
 struct Sums {
@@ -168,19 +180,35 @@ struct Sums {
   }
 };
 
-/// The sums += 64 bytes of k of `rows` rows of X · the same of a panel; `b` is 16 words of it.
-template <class Products>
-void add_step(int rows, const void* a, const void* b) {
-  load<6>(b, kPanelStride);
+/// Tiles 4 and 5 from a step of X: `rows` rows of 64 bytes.
+inline void load_a(int rows, const void* a) {
   load<4>(a, kTileBytes);
-  Products::template add<0, 4, 6>();
-  load<7>(static_cast<const char*>(b) + kTileBytes, kPanelStride);
-  Products::template add<1, 4, 7>();
   if (rows > kTileRows) {
     load<5>(static_cast<const char*>(a) + (rows + 1) / 2 * kTileBytes, kTileBytes);
+  }
+}
+/// Tiles 6 and 7 from 16 words of a panel.
+inline void load_b(const void* b) {
+  load<6>(b, kPanelStride);
+  load<7>(static_cast<const char*>(b) + kTileBytes, kPanelStride);
+}
+/// The sums += A · B.
+template <class Products>
+void add_products(int rows) {
+  Products::template add<0, 4, 6>();
+  Products::template add<1, 4, 7>();
+  if (rows > kTileRows) {
     Products::template add<2, 5, 6>();
     Products::template add<3, 5, 7>();
   }
+}
+
+/// The sums += 64 bytes of k of `rows` rows of X · the same of a panel; `b` is 16 words of it.
+template <class Products>
+void add_step(int rows, const void* a, const void* b) {
+  load_b(b);
+  load_a(rows, a);
+  add_products<Products>(rows);
 }
 
 }  // namespace qlab::amx

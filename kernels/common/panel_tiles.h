@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "common/matrix.h"
 #include "common/panels.h"
 #include "common/thread_pool.h"
 
@@ -29,9 +28,12 @@ inline constexpr std::int64_t kAhead = 4096;  // bytes of W fetched ahead when t
 template <class Word>
 class Tiles {
  public:
-  /// Memory for M rows of `steps` words.
-  Tiles(std::int64_t M, std::int64_t steps, std::int64_t max_rows)
-      : M_(M), steps_(steps), count_((M + max_rows - 1) / max_rows), words_(1, M * steps) {}
+  /// M rows of `steps` words, in the scratch memory of the threads; not yet filled.
+  Tiles(ThreadPool& threads, std::int64_t M, std::int64_t steps, std::int64_t max_rows)
+      : M_(M),
+        steps_(steps),
+        count_((M + max_rows - 1) / max_rows),
+        words_(threads.scratch<Word>(M * steps)) {}
 
   /// How many tiles there are.
   std::int64_t count() const { return count_; }
@@ -43,25 +45,23 @@ class Tiles {
   int rows(std::int64_t t) const { return static_cast<int>(first(t + 1) - first(t)); }
   /// Tile t from step s on: [steps, rows].
   const Word* words(std::int64_t t, std::int64_t s) const {
-    return words_.data() + first(t) * steps_ + s * rows(t);
+    return words_ + first(t) * steps_ + s * rows(t);
   }
 
   /// Copies the rows: word(m, s) is word s of row m.
   template <class WordOf>
-  void fill(const WordOf& word) {
-    Word* to = words_.data();
-    for (std::int64_t t = 0; t < count_; ++t) {
+  void fill(ThreadPool& threads, const WordOf& word) {
+    threads.run(count_, [&](std::int64_t t) {
+      Word* to = words_ + first(t) * steps_;
       for (int r = 0; r < rows(t); ++r) {
-        const std::int64_t m = first(t) + r;
-        for (std::int64_t s = 0; s < steps_; ++s) to[s * rows(t) + r] = word(m, s);
+        for (std::int64_t s = 0; s < steps_; ++s) to[s * rows(t) + r] = word(first(t) + r, s);
       }
-      to += steps_ * rows(t);
-    }
+    });
   }
 
  private:
   std::int64_t M_, steps_, count_;
-  Matrix<Word> words_;
+  Word* words_;
 };
 
 /// Calls task(R) with R() = rows as a constant, 1 … kMax, so that a tile can live in registers.

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <new>
+
 #include "common/contract.h"
 
 namespace qlab {
@@ -40,6 +42,19 @@ ThreadPool::~ThreadPool() {
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
   for (std::thread& worker : workers_) worker.join();
+}
+
+void* ThreadPool::scratch_bytes(std::size_t bytes) {
+  if (bytes > scratch_size_) {
+    constexpr std::size_t kStep = std::size_t{64} << 10;
+    const std::size_t size = (bytes + kStep - 1) / kStep * kStep;
+    scratch_.reset();
+    scratch_size_ = 0;
+    scratch_.reset(std::aligned_alloc(kStep, size));
+    if (!scratch_) throw std::bad_alloc();
+    scratch_size_ = size;
+  }
+  return scratch_.get();
 }
 
 void ThreadPool::run_erased(std::int64_t count, Call call, void* task) {

@@ -7,8 +7,11 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -26,6 +29,15 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
+  /// Memory that a kernel may write before it hands out tasks, so that a call allocates nothing: `count`
+  /// elements of undefined content, aligned for any vector load, until the next call of this or the
+  /// end of the pool. \throws std::bad_alloc
+  template <class T>
+  T* scratch(std::int64_t count) {
+    static_assert(std::is_trivially_copyable_v<T>, "elements are not constructed");
+    return static_cast<T*>(scratch_bytes(static_cast<std::size_t>(count) * sizeof(T)));
+  }
+
   /// Threads that compute, the caller's among them.
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
@@ -42,9 +54,16 @@ class ThreadPool {
  private:
   ThreadPool() = default;
   using Call = void (*)(void* task, std::int64_t index);
+  void* scratch_bytes(std::size_t bytes);
   void run_erased(std::int64_t count, Call call, void* task);
   void take_tasks();
   void work();
+
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  std::unique_ptr<void, Free> scratch_;
+  std::size_t scratch_size_ = 0;
 
   std::vector<std::thread> workers_;
   std::atomic<std::uint32_t> round_{0};  // counts calls of run(); workers sleep on it

@@ -6,11 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstddef>
 #include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "02_int8_calibration/w8a8_panel_gemm.h"
 #include "02_int8_calibration/w8a8_problem.h"
 #include "support/compare.h"
 #include "support/fenced.h"
@@ -34,11 +36,37 @@ class W8A8Gemm : public testing::TestWithParam<Rung<Run>> {
 INSTANTIATE_TEST_SUITE_P(, W8A8Gemm, testing::ValuesIn(kW8A8GemmRungs),
                          [](const auto& rung) { return std::string(rung.param.name); });
 
-/// kGemmShapes, and the ends of this ladder's blocks: 48 columns, 64 rows, 2048 and 4096 codes.
+/// A rung over panels as these tests call it: W lies in rows.
+template <std::size_t kRung>
+void packed(const Int8Rows& X, const Int8Rows& W, MatrixView<float> Y, ThreadPool& threads) {
+  kW8A8PanelGemmRungs[kRung].run(X, pack_panels(W).view(), Y, threads);
+}
+
+template <std::size_t... kRungs>
+std::vector<Rung<Run>> panel_rungs(std::index_sequence<kRungs...>) {
+  return {{.name = kW8A8PanelGemmRungs[kRungs].name,
+           .run = packed<kRungs>,
+           .needs = kW8A8PanelGemmRungs[kRungs].needs}...};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Panels, W8A8Gemm,
+    testing::ValuesIn(panel_rungs(std::make_index_sequence<std::size(kW8A8PanelGemmRungs)>())),
+    [](const auto& rung) { return std::string(rung.param.name); });
+
+/// kGemmShapes, and the ends of the ladders' blocks: 48 columns, 64 rows, 2048 and 4096 codes; of
+/// panels 32 columns, 12, 16, 96 and 128 rows, 512 codes.
 std::vector<GemmShape> shapes() {
   std::vector<GemmShape> all(std::begin(kGemmShapes), std::end(kGemmShapes));
-  all.insert(all.end(),
-             {{65, 47, 40}, {2, 49, 2047}, {67, 50, 2065}, {1, 97, 4096}, {6, 53, 4161}});
+  all.insert(all.end(), {{65, 47, 40},
+                         {2, 49, 2047},
+                         {67, 50, 2065},
+                         {1, 97, 4096},
+                         {6, 53, 4161},
+                         {13, 32, 64},
+                         {17, 65, 515},
+                         {97, 31, 70},
+                         {129, 33, 1030}});
   return all;
 }
 
