@@ -10,16 +10,10 @@
 ///         nothing that a split block could serve
 #include "01_fp16_baseline/fp16_panel_gemm.h"
 #include "common/amx.h"
+#include "common/bf16_split_avx512.h"
 #include "common/thread_pool.h"
 
 #if QLAB_X86
-#include <immintrin.h>
-
-#if !defined(__clang__)
-// GCC 12 warns of the registers that its own intrinsics leave undefined on purpose (bug 105593).
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
 
 namespace qlab {
 namespace {
@@ -30,25 +24,6 @@ constexpr std::int64_t kBlockSteps = 8;   // of W, split: 32 KiB
 constexpr std::int64_t kBlockRows = 128;  // of X, which W is split once for: 2 MiB at K = 4096
 constexpr std::int64_t kStepNumbers = kStepK * kPanelColumns;
 
-/// A pair of BF16 in each lane: k, from `even`, in its lower half, and k + 1, from `odd`.
-QLAB_AVX512 inline __m512i pairs(__m512 even, __m512 odd) {
-  const __m512i upper_half = _mm512_set1_epi32(-65536);
-  return _mm512_or_si512(_mm512_srli_epi32(_mm512_castps_si512(even), 16),
-                         _mm512_and_si512(_mm512_castps_si512(odd), upper_half));
-}
-
-/// What a float of 11 significant bits keeps when it is cut to BF16. The rest has 3 bits.
-QLAB_AVX512 inline __m512 upper_part(__m512 x) {
-  return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(-65536)));
-}
-
-/// Sixteen k and k + 1 in lanes, as pairs of their upper parts and of the rest.
-QLAB_AVX512 inline void split(__m512 even, __m512 odd, void* upper, void* rest) {
-  _mm512_store_si512(upper, pairs(even, odd));
-  _mm512_store_si512(
-      rest, pairs(_mm512_sub_ps(even, upper_part(even)), _mm512_sub_ps(odd, upper_part(odd))));
-}
-
 /// 32 columns of W for `count` k as words of BF16: [count / 2, 32 columns, 2].
 QLAB_AVX512 void split_block(const half_t* w, std::int64_t count, bf16_t* upper, bf16_t* rest) {
   for (std::int64_t k = 0; k < count; k += 2) {
@@ -58,20 +33,9 @@ QLAB_AVX512 void split_block(const half_t* w, std::int64_t count, bf16_t* upper,
             _mm256_load_si256(reinterpret_cast<const __m256i*>(w + (k + row) * kPanelColumns + n)));
       };
       const std::int64_t at = k * kPanelColumns + 2 * n;
-      split(widen(0), widen(1), upper + at, rest + at);
+      split_pairs(widen(0), widen(1), upper + at, rest + at);
     }
   }
-}
-
-/// 32 k of a row of X as BF16 in their order, zeros behind the first `count`.
-QLAB_AVX512 void split_row(const half_t* x, std::int64_t count, std::uint8_t* upper,
-                           std::uint8_t* rest) {
-  const auto valid = static_cast<__mmask32>(count >= 32 ? ~0U : (1U << count) - 1);
-  const __m512i halves = _mm512_maskz_loadu_epi16(valid, x);
-  // The lower and upper half of each lane are k and k + 1: the order of pairs as it is.
-  const __m512 even = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(halves));
-  const __m512 odd = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(halves, 16)));
-  split(even, odd, upper, rest);
 }
 
 /// The sums of a tile += the products of `steps` steps of X with a block that is split.
@@ -133,9 +97,10 @@ void fp16_panel_gemm_v5_amx(MatrixView<const half_t> X, const Panels<half_t>& W,
     return;
   }
   amx::Rows x(threads, X.rows(), W.padded_k() / kStepK, /*planes=*/2);
-  x.fill(threads, [&](std::int64_t m, std::int64_t s, std::uint8_t* to, std::int64_t plane) {
-    split_row(X.row(m) + s * kStepK, W.K - s * kStepK, to, to + plane);
-  });
+  x.fill(threads,
+         [&](std::int64_t m, std::int64_t s, std::uint8_t* to, std::int64_t plane) QLAB_AVX512 {
+           split_halves(load_halves(X.row(m) + s * kStepK, W.K - s * kStepK), to, to + plane);
+         });
   const std::int64_t together = kBlockRows / amx::kRows;
   const std::int64_t panels = panel_count(W.N);
   threads.run((x.count() + together - 1) / together * panels, [&](std::int64_t task) {

@@ -40,14 +40,14 @@ void pack_row(const Int4Weights& W, std::int64_t n, Int4PanelMatrix& out) {
 
 void check_int4_panels(const char* operation, const Int4Panels& W) {
   checked_group_size(operation, W.N, W.K, W.group_size);
-  check_shape(operation, "panels", W.panels, int4_panels(W.N), int4_panel_bytes(W.K, W.group_size));
+  check_shape(operation, "panels", W.panels, panel_count(W.N), int4_panel_bytes(W.K, W.group_size));
 }
 
 Int4PanelMatrix::Int4PanelMatrix(std::int64_t N_, std::int64_t K_, std::int64_t group_size_)
     : N(N_),
       K(K_),
       group_size(checked_group_size("Int4PanelMatrix", N_, K_, group_size_)),
-      panels(int4_panels(N), int4_panel_bytes(K, group_size)) {}
+      panels(panel_count(N), int4_panel_bytes(K, group_size)) {}
 
 Int4Panels Int4PanelMatrix::view() const {
   return {.N = N, .K = K, .group_size = group_size, .panels = panels.view()};

@@ -33,18 +33,13 @@
 
 #include "03_int4_weight_only/int4_weights.h"
 #include "common/matrix.h"
+#include "common/panels.h"
 
 namespace qlab {
 
-inline constexpr std::int64_t kPanelColumns = 32;  // rows of W in a panel
-inline constexpr std::int64_t kChunkK = 8;         // k in a chunk
+inline constexpr std::int64_t kChunkK = 8;  // k in a chunk
 inline constexpr std::int64_t kChunkBytes = kPanelColumns * kChunkK / 2;
 inline constexpr std::int64_t kPanelScaleBytes = 2 * kPanelColumns;
-
-/// How many panels N rows take.
-constexpr std::int64_t int4_panels(std::int64_t N) {
-  return (N + kPanelColumns - 1) / kPanelColumns;
-}
 
 /// Chunks that `count` weights of one group take; the last is padded with codes of 0.
 constexpr std::int64_t int4_chunks(std::int64_t count) {

@@ -75,6 +75,10 @@ void w4a8_gemm_v2_avx2(const Int8Rows& X, const Int4Panels& W, MatrixView<float>
 /// z · Σ x, and is its start value.
 void w4a8_gemm_v3_vnni(const Int8Rows& X, const Int4Panels& W, MatrixView<float> Y,
                        ThreadPool& threads);
+/// Rung 4: tiles of 16 rows times 16 columns. Both operands are signed, so the zero point is taken off
+/// the codes, 64 at a time, when a group is unpacked for all rows of X.
+void w4a8_gemm_v4_amx(const Int8Rows& X, const Int4Panels& W, MatrixView<float> Y,
+                      ThreadPool& threads);
 #endif
 
 inline constexpr Rung<decltype(w4a8_gemm_v1_scalar)> kW4A8GemmRungs[] = {
@@ -82,6 +86,7 @@ inline constexpr Rung<decltype(w4a8_gemm_v1_scalar)> kW4A8GemmRungs[] = {
 #if QLAB_X86
     {.name = "v2_avx2", .run = w4a8_gemm_v2_avx2, .needs = Isa::kAvx2},
     {.name = "v3_vnni", .run = w4a8_gemm_v3_vnni, .needs = Isa::kAvx512Vnni},
+    {.name = "v4_amx", .run = w4a8_gemm_v4_amx, .needs = Isa::kAmx},
 #endif
 };
 

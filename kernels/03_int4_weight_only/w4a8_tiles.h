@@ -172,7 +172,7 @@ void multiply(const Int8Rows& X, const Int4Panels& W, Tiles& tiles, std::int64_t
               const AddGroup& add_group, const WriteRow& write_row) {
   const std::int64_t block_tiles = kBlockRows / max_rows;
   const std::int64_t together = tiles.count() == 1 ? kStreams : 1;
-  const std::int64_t panels = int4_panels(W.N);
+  const std::int64_t panels = panel_count(W.N);
   threads.run((panels + together - 1) / together, [&](std::int64_t task) {
     alignas(64) float totals[kBlockRows * kPanelColumns];
     for (std::int64_t t0 = 0; t0 < tiles.count(); t0 += block_tiles) {

@@ -7,9 +7,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "03_int4_weight_only/w4a16_panel_gemm.h"
 #include "03_int4_weight_only/w4a16_problem.h"
 #include "support/compare.h"
 #include "support/fenced.h"
@@ -31,6 +34,25 @@ class W4A16Gemm : public testing::TestWithParam<Rung<W4A16Run>> {
 };
 INSTANTIATE_TEST_SUITE_P(, W4A16Gemm, testing::ValuesIn(kW4A16GemmRungs),
                          [](const auto& rung) { return std::string(rung.param.name); });
+
+/// A rung over panels as these tests call it: W lies in rows.
+template <std::size_t kRung>
+void packed(MatrixView<const half_t> X, const Int4Weights& W, MatrixView<float> Y,
+            ThreadPool& threads) {
+  kW4A16PanelGemmRungs[kRung].run(X, pack_panels(W).view(), Y, threads);
+}
+
+template <std::size_t... kRungs>
+std::vector<Rung<W4A16Run>> panel_rungs(std::index_sequence<kRungs...>) {
+  return {{.name = kW4A16PanelGemmRungs[kRungs].name,
+           .run = packed<kRungs>,
+           .needs = kW4A16PanelGemmRungs[kRungs].needs}...};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Panels, W4A16Gemm,
+    testing::ValuesIn(panel_rungs(std::make_index_sequence<std::size(kW4A16PanelGemmRungs)>())),
+    [](const auto& rung) { return std::string(rung.param.name); });
 
 TEST_P(W4A16Gemm, MatchesPaperAndPencil) {
   // Two groups, 2 · (code - 1) and 0.5 · (code - 8): weights 0 4 -2 | -4 3.5.

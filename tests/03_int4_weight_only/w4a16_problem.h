@@ -27,12 +27,19 @@ struct W4A16Shape {
   }
 };
 
-/// kGemmShapes and the ends of this ladder's blocks (4 rows of X, 32 and 48 columns, 512 and 4096 of
-/// K), with groups that start within a byte, that end within a chunk of 32 codes, and that do not
+/// kGemmShapes and the ends of the ladders' blocks (4 rows of X, 32 and 48 columns, 512 and 4096 of
+/// K; of panels 12, 16, 96 and 128 rows), with groups that start within a byte, that end within a chunk of 32 codes, and that do not
 /// divide K; for most K there are three groups and more.
 inline std::vector<W4A16Shape> w4a16_shapes() {
   std::vector<GemmShape> sides(std::begin(kGemmShapes), std::end(kGemmShapes));
-  sides.insert(sides.end(), {{4, 33, 520}, {3, 31, 97}, {5, 47, 511}, {9, 97, 1031}, {3, 5, 4225}});
+  sides.insert(sides.end(), {{4, 33, 520},
+                             {3, 31, 97},
+                             {5, 47, 511},
+                             {9, 97, 1031},
+                             {3, 5, 4225},
+                             {13, 32, 64},
+                             {97, 33, 260},
+                             {129, 31, 130}});
   std::vector<W4A16Shape> all;
   for (const GemmShape& side : sides) {
     for (const std::int64_t group_size : {1, 5, 16, 32, 37, 96, 128, 4160}) {

@@ -66,7 +66,7 @@ std::int64_t linear_layer_bytes(const Recipe& recipe, std::int64_t N, std::int64
       return N * K + 4 * N + (keeps_fp16 ? 2 * N * K : 0);
     }
     case WeightFormat::kW4A8:  // panels are padded
-      return int4_panels(N) * int4_panel_bytes(K, recipe.group_size);
+      return panel_count(N) * int4_panel_bytes(K, recipe.group_size);
     case WeightFormat::kInt4:
       return N * ((K + 1) / 2) + 3 * N * int4_groups(K, recipe.group_size);
   }
