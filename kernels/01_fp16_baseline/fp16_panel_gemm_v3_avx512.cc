@@ -93,8 +93,7 @@ void multiply(MatrixView<const T> X, const Panels<T>& W, MatrixView<float> Y, Th
     return word;
   });
   panels::multiply<Kernel<T>>(
-      x, W, X.rows(), threads,
-      [&](std::int64_t m, std::int64_t n0, std::int64_t columns, const float* sums) {
+      x, W, threads, [&](std::int64_t m, std::int64_t n0, std::int64_t columns, const float* sums) {
         std::copy_n(sums, columns, Y.row(m) + n0);
       });
 }

@@ -77,9 +77,10 @@ void bf16_panel_gemm_v4_avx512bf16(MatrixView<const bf16_t> X, const Panels<bf16
     }
     return word;
   });
-  panels::multiply<Kernel>(x, W, X.rows(), threads,
-                           [&](std::int64_t m, std::int64_t n0, std::int64_t columns,
-                               const float* sums) { std::copy_n(sums, columns, Y.row(m) + n0); });
+  panels::multiply<Kernel>(
+      x, W, threads, [&](std::int64_t m, std::int64_t n0, std::int64_t columns, const float* sums) {
+        std::copy_n(sums, columns, Y.row(m) + n0);
+      });
 }
 
 }  // namespace qlab

@@ -97,7 +97,7 @@ void w8a8_panel_gemm_v2_avx2(const Int8Rows& X, const Int8Panels& W, MatrixView<
     return word;
   });
   panels::multiply<Kernel>(
-      x, W.codes, X.codes.rows(), threads,
+      x, W.codes, threads,
       [&](std::int64_t m, std::int64_t n0, std::int64_t columns, const std::int32_t* sums) {
         float row[kPanelColumns];
         scale_row(sums, W.sums + n0, X.zero(m), X.scale[m], W.scale + n0, row);

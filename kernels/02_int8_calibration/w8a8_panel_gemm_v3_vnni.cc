@@ -76,7 +76,7 @@ void w8a8_panel_gemm_v3_vnni(const Int8Rows& X, const Int8Panels& W, MatrixView<
     return word ^ 0x80808080U;  // adding 128 flips the highest bit, for -128 too
   });
   panels::multiply<Kernel>(
-      x, W.codes, X.codes.rows(), threads,
+      x, W.codes, threads,
       [&](std::int64_t m, std::int64_t n0, std::int64_t columns, const std::int32_t* sums) {
         scale_panel_row(sums, W, n0, columns, 128 + X.zero(m), X.scale[m], Y.row(m) + n0);
       });

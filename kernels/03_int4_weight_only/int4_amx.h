@@ -84,19 +84,35 @@ QLAB_AVX512 void add_scaled(const Sum* sums, int rows, const std::uint8_t* scale
   }
 }
 
+/// Sums that have left their tiles, and where they belong.
+template <class Sum>
+struct Pending {
+  const Sum* sums = nullptr;
+  int rows = 0;
+  const std::uint8_t* scales = nullptr;
+  float* totals = nullptr;
+
+  /// Adds them, if there are any.
+  void finish() const {
+    if (sums != nullptr) add_scaled(sums, rows, scales, totals);
+  }
+};
+
 /// The totals of tiles [t0, t_end) of X with a panel. A group that is longer than a block keeps its sums
-/// in memory from block to block.
+/// in memory from block to block. Sums are scaled one tile late: read at once, they would be waited
+/// for, while the next tiles can be multiplied meanwhile.
 ///
-/// \tparam Kernel  Sum, Weight, unpack(codes, chunks, zero_points, to) and add(x, t, step, rows, w)
+/// \tparam Kernel  Sum, Weight, unpack(codes, chunks, zero_points, to) and add(rows, x, w)
 template <class Kernel>
 void multiply_panel(amx::Rows& x, std::int64_t t0, std::int64_t t_end, const Int4Panels& W,
                     const Steps& steps, std::int64_t panel, float* totals) {
   using Sum = typename Kernel::Sum;
-  alignas(64) Sum sums[kBlockTiles * amx::kRows * kPanelColumns];
-  alignas(64)
-      typename Kernel::Weight w[kBlockSteps * 2 * amx::kTile / sizeof(typename Kernel::Weight)] =
-          {};
+  using Weight = typename Kernel::Weight;
+  constexpr std::int64_t kStepWeights = 2 * amx::kTile / std::int64_t{sizeof(Weight)};
+  alignas(64) Sum sums[2][kBlockTiles * amx::kRows * kPanelColumns];  // of even and of odd groups
+  alignas(64) Weight w[kBlockSteps * kStepWeights] = {};
   const std::int64_t chunks_of_step = steps.step_k / kChunkK;
+  Pending<Sum> pending;
   int shape = 0;
   for (std::int64_t g = 0; g < W.groups(); ++g) {
     const std::int64_t chunks = int4_chunks(W.group_length(g));
@@ -109,19 +125,19 @@ void multiply_panel(amx::Rows& x, std::int64_t t0, std::int64_t t_end, const Int
       for (std::int64_t t = t0; t < t_end; ++t) {
         if (x.rows(t) != shape) amx::configure(shape = x.rows(t));
         const std::int64_t row = (x.first(t) - x.first(t0)) * kPanelColumns;
-        const amx::Sums in_memory{shape, sums + row};
+        const amx::Sums in_memory{shape, sums[g % 2] + row};
         s0 == 0 ? in_memory.zero() : in_memory.load();
         for (std::int64_t s = 0; s < count; ++s) {
-          Kernel::add(shape, x.step(t, steps.before(g) + s0 + s),
-                      w + s * 2 * amx::kTile / std::int64_t{sizeof(typename Kernel::Weight)});
+          Kernel::add(shape, x.step(t, steps.before(g) + s0 + s), w + s * kStepWeights);
         }
         in_memory.store();
-        if (s0 + count == steps.of_group(g)) {
-          add_scaled(sums + row, shape, W.scales(panel, g), totals + row);
-        }
+        if (s0 + count < steps.of_group(g)) continue;
+        pending.finish();
+        pending = {sums[g % 2] + row, shape, W.scales(panel, g), totals + row};
       }
     }
   }
+  pending.finish();
   amx::release();
 }
 

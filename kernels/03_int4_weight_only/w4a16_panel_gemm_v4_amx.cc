@@ -6,7 +6,8 @@
 ///         the five lowest bits of a byte, as numbers of BF16. An FP16 number is the sum of two of BF16,
 ///         so two products are one, exactly
 /// Before  rung 3 makes one multiply-add for a weight and a row
-/// Needs   amx tile and bf16, avx512; Linux gives the tiles to a process that asks (common/isa.h)
+/// Needs   amx tile and bf16, avx512; Linux gives the tiles to a process that asks (common/isa.h). Up to
+///         kFewRows rows rung 3 does it: they have few multiply-adds to save
 #include "03_int4_weight_only/int4_amx.h"
 #include "03_int4_weight_only/w4a16_panel_gemm.h"
 #include "common/bf16_split_avx512.h"
@@ -16,6 +17,7 @@
 namespace qlab {
 namespace {
 
+constexpr std::int64_t kFewRows = 4;
 constexpr std::int64_t kStepK = 32;  // of BF16 in 64 bytes
 
 /// BF16 of -16 … 15, at the index that their five lowest bits are.
@@ -71,6 +73,10 @@ struct Kernel {
 
 void w4a16_panel_gemm_v4_amx(MatrixView<const half_t> X, const Int4Panels& W, MatrixView<float> Y,
                              ThreadPool& threads) {
+  if (X.rows() <= kFewRows) {
+    w4a16_panel_gemm_v3_avx512(X, W, Y, threads);
+    return;
+  }
   const int4_amx::Steps steps{W, kStepK};
   amx::Rows x(threads, X.rows(), steps.all(), /*planes=*/2);
   const std::int64_t steps_of_group = W.groups() == 0 ? 1 : steps.of_group(0);

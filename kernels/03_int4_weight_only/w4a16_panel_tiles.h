@@ -23,8 +23,30 @@ struct Group {
 /// Columns of x that groups of `length` columns take, padded to whole chunks.
 inline std::int64_t padded(std::int64_t length) { return int4_chunks(length) * kChunkK; }
 
+/// The totals of a block: all groups, each of the panels in turn.
+template <class Kernel>
+void add_groups(const panels::Tiles<float>& x, const Int4Panels& W,
+                const panels::Block<float>& block, std::int64_t stride) {
+  std::fill_n(block.sums, (block.p_end - block.p0) * block.rows * kPanelColumns, 0.0F);
+  for (std::int64_t g = 0; g < W.groups(); ++g) {
+    for (std::int64_t p = block.p0; p < block.p_end; ++p) {
+      const Group group = {.codes = W.codes(p, g),
+                           .chunks = int4_chunks(W.group_length(g)),
+                           .scales = W.scales(p, g),
+                           .zero_points = W.zero_points(p, g)};
+      for (std::int64_t t = block.t0; t < block.t_end; ++t) {
+        panels::with_rows<Kernel::kMaxRows>(x.rows(t), [&](auto rows) {
+          Kernel::template add_group<rows()>(x.words(t, g * stride), group,
+                                             block.of(p, x.first(t)));
+        });
+      }
+    }
+  }
+}
+
 /// Y for a kernel with kMaxRows and add_group<R>(x, group, totals): totals [R, 32] += scale · sums.
-/// A task is a panel; a group stays in the first cache while all tiles meet it.
+/// For several tiles a task is a panel, whose groups stay in the first cache while all tiles meet them.
+/// A single tile reads W once, and a task is a few panels that take turns, group by group.
 template <class Kernel>
 void multiply(MatrixView<const half_t> X, const Int4Panels& W, MatrixView<float> Y,
               ThreadPool& threads) {
@@ -36,29 +58,26 @@ void multiply(MatrixView<const half_t> X, const Int4Panels& W, MatrixView<float>
     const std::int64_t g = s / stride, i = s % stride;
     return i < W.group_length(g) ? to_float(X(m, g * W.group_size + i)) : 0.0F;
   });
-  threads.run(panel_count(W.N), [&](std::int64_t panel) {
+  const std::int64_t panels = panel_count(W.N);
+  const std::int64_t panels_together = x.count() == 1 ? panels::kStreams : 1;
+  threads.run((panels + panels_together - 1) / panels_together, [&](std::int64_t task) {
     alignas(64) float totals[panels::kBlockRows * kPanelColumns];
-    const std::int64_t n0 = panel * kPanelColumns;
-    const std::int64_t together = panels::kBlockRows / Kernel::kMaxRows;
-    for (std::int64_t t0 = 0; t0 < x.count(); t0 += together) {
-      const std::int64_t t_end = std::min(t0 + together, x.count());
-      const std::int64_t m0 = x.first(t0), m_end = x.first(t_end);
-      std::fill_n(totals, (m_end - m0) * kPanelColumns, 0.0F);
-      for (std::int64_t g = 0; g < W.groups(); ++g) {
-        const Group group = {.codes = W.codes(panel, g),
-                             .chunks = int4_chunks(W.group_length(g)),
-                             .scales = W.scales(panel, g),
-                             .zero_points = W.zero_points(panel, g)};
-        for (std::int64_t t = t0; t < t_end; ++t) {
-          panels::with_rows<Kernel::kMaxRows>(x.rows(t), [&](auto rows) {
-            Kernel::template add_group<rows()>(x.words(t, g * stride), group,
-                                               totals + (x.first(t) - m0) * kPanelColumns);
-          });
+    const std::int64_t tiles_together = panels::kBlockRows / Kernel::kMaxRows;
+    for (std::int64_t t0 = 0; t0 < x.count(); t0 += tiles_together) {
+      const std::int64_t t_end = std::min(t0 + tiles_together, x.count());
+      const panels::Block<float> block{.p0 = task * panels_together,
+                                       .p_end = std::min((task + 1) * panels_together, panels),
+                                       .t0 = t0,
+                                       .t_end = t_end,
+                                       .m0 = x.first(t0),
+                                       .rows = x.first(t_end) - x.first(t0),
+                                       .sums = totals};
+      add_groups<Kernel>(x, W, block, stride);
+      for (std::int64_t p = block.p0; p < block.p_end; ++p) {
+        const std::int64_t n0 = p * kPanelColumns;
+        for (std::int64_t m = block.m0; m < block.m0 + block.rows; ++m) {
+          std::copy_n(block.of(p, m), std::min(kPanelColumns, W.N - n0), Y.row(m) + n0);
         }
-      }
-      for (std::int64_t m = m0; m < m_end; ++m) {
-        std::copy_n(totals + (m - m0) * kPanelColumns, std::min(kPanelColumns, W.N - n0),
-                    Y.row(m) + n0);
       }
     }
   });

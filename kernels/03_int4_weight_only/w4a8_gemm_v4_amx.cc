@@ -5,7 +5,8 @@
 /// Idea    tiles of 16 rows times 16 columns. Both operands are signed, so the zero point is taken off
 ///         the codes, 64 at a time, when a group is unpacked for all rows of X
 /// Before  rung 3 loads a word of X for every 64 products of a register; a tile is loaded once for 16,384
-/// Needs   amx tile and int8, avx512; Linux gives the tiles to a process that asks (common/isa.h)
+/// Needs   amx tile and int8, avx512; Linux gives the tiles to a process that asks (common/isa.h). Up to
+///         kFewRows rows, bound by reading W, rung 3 does it: a few vectors read more evenly
 #include "03_int4_weight_only/int4_amx.h"
 #include "03_int4_weight_only/w4a8_gemm.h"
 
@@ -14,6 +15,7 @@
 namespace qlab {
 namespace {
 
+constexpr std::int64_t kFewRows = 12;
 constexpr std::int64_t kStepK = 64;  // of INT8 in 64 bytes
 
 struct Kernel {
@@ -44,6 +46,10 @@ struct Kernel {
 
 void w4a8_gemm_v4_amx(const Int8Rows& X, const Int4Panels& W, MatrixView<float> Y,
                       ThreadPool& threads) {
+  if (X.codes.rows() <= kFewRows) {
+    w4a8_gemm_v3_vnni(X, W, Y, threads);
+    return;
+  }
   const int4_amx::Steps steps{W, kStepK};
   amx::Rows x(threads, X.codes.rows(), steps.all());
   const std::int64_t steps_of_group = W.groups() == 0 ? 1 : steps.of_group(0);
