@@ -6,77 +6,19 @@
 /// Before  rung 1 keeps its sums in memory and makes one multiply-add at a time
 /// Needs   avx2, fma, f16c
 #include "01_fp16_baseline/fp16_panel_gemm.h"
+#include "common/panel_kernel_avx2.h"
 #include "common/panel_tiles.h"
 
 #if QLAB_X86
-#include <immintrin.h>
 
 namespace qlab {
 namespace {
 
-constexpr int kVectors = 4;  // of 8 columns in a panel
-
-/// The columns of a vector for each k of a word, as floats.
-QLAB_AVX2 inline void widen(const half_t* w, __m256 (&wide)[1]) {
-  wide[0] = _mm256_cvtph_ps(_mm_load_si128(reinterpret_cast<const __m128i*>(w)));
-}
-QLAB_AVX2 inline void widen(const bf16_t* w, __m256 (&wide)[2]) {
-  const __m256i pairs = _mm256_load_si256(reinterpret_cast<const __m256i*>(w));
-  // A number of BF16 is the upper half of a float, and k is the lower half of its pair.
-  wide[0] = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
-  wide[1] = _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(-65536)));
-}
-
-template <class T>
-struct Kernel {
-  static constexpr int kRun = kPanelRun<T>;
-  struct Word {
-    float x[kRun];
-  };
-  using Sum = float;
-  static constexpr int kMaxRows = 3;
-
-  template <int R>
-  QLAB_AVX2 static void add(const Word* x, const T* w, std::int64_t steps, std::int64_t ahead,
-                            bool first, float* sums) {
-    __m256 sum[R][kVectors];
-#pragma GCC unroll 3
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) {
-        sum[r][v] = first ? _mm256_setzero_ps() : _mm256_load_ps(sums + r * kPanelColumns + 8 * v);
-      }
-    }
-    for (std::int64_t s = 0; s < steps; ++s, x += R, w += kPanelColumns * kRun) {
-      const char* next = reinterpret_cast<const char*>(w) + ahead;
-      for (int line = 0; line < kRun; ++line) _mm_prefetch(next + 64 * line, _MM_HINT_T0);
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) {
-        __m256 wide[kRun];
-        widen(w + 8 * kRun * v, wide);
-#pragma GCC unroll 3
-        for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
-          for (int i = 0; i < kRun; ++i) {
-            sum[r][v] = _mm256_fmadd_ps(_mm256_broadcast_ss(x[r].x + i), wide[i], sum[r][v]);
-          }
-        }
-      }
-    }
-#pragma GCC unroll 3
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) {
-        _mm256_store_ps(sums + r * kPanelColumns + 8 * v, sum[r][v]);
-      }
-    }
-  }
-};
-
 template <class T>
 void multiply(MatrixView<const T> X, const Panels<T>& W, MatrixView<float> Y, ThreadPool& threads) {
-  using Word = typename Kernel<T>::Word;
-  panels::Tiles<Word> x(threads, X.rows(), W.padded_k() / kPanelRun<T>, Kernel<T>::kMaxRows);
+  using Word = typename panels_avx2::FloatKernel<T>::Word;
+  panels::Tiles<Word> x(threads, X.rows(), W.padded_k() / kPanelRun<T>,
+                        panels_avx2::FloatKernel<T>::kMaxRows);
   x.fill(threads, [&](std::int64_t m, std::int64_t s) {
     Word word = {};
     for (std::int64_t i = 0; i < kPanelRun<T>; ++i) {
@@ -85,7 +27,7 @@ void multiply(MatrixView<const T> X, const Panels<T>& W, MatrixView<float> Y, Th
     }
     return word;
   });
-  panels::multiply<Kernel<T>>(
+  panels::multiply<panels_avx2::FloatKernel<T>>(
       x, W, threads, [&](std::int64_t m, std::int64_t n0, std::int64_t columns, const float* sums) {
         std::copy_n(sums, columns, Y.row(m) + n0);
       });

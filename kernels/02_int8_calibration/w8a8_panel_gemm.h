@@ -62,12 +62,15 @@ void w8a8_panel_gemm_v1_scalar(const Int8Rows& X, const Int8Panels& W, MatrixVie
 /// Rung 2: vpmaddwd multiplies codes that are widened to 16 bits; 3 rows share each widening.
 void w8a8_panel_gemm_v2_avx2(const Int8Rows& X, const Int8Panels& W, MatrixView<float> Y,
                              ThreadPool& threads);
-/// Rung 3: vpdpbusd multiplies the codes as they lie, 12 rows at a time; X gets 128 added to be
+/// Rung 3: with 32 registers of twice the lanes, 6 rows share each widening.
+void w8a8_panel_gemm_v3_avx512(const Int8Rows& X, const Int8Panels& W, MatrixView<float> Y,
+                               ThreadPool& threads);
+/// Rung 4: vpdpbusd multiplies the codes as they lie, 12 rows at a time; X gets 128 added to be
 /// unsigned, and what that adds to a sum is known from the packing.
-void w8a8_panel_gemm_v3_vnni(const Int8Rows& X, const Int8Panels& W, MatrixView<float> Y,
+void w8a8_panel_gemm_v4_vnni(const Int8Rows& X, const Int8Panels& W, MatrixView<float> Y,
                              ThreadPool& threads);
-/// Rung 4: tiles of 16 rows times 16 columns; both operands are signed, so nothing is added.
-void w8a8_panel_gemm_v4_amx(const Int8Rows& X, const Int8Panels& W, MatrixView<float> Y,
+/// Rung 5: tiles of 16 rows times 16 columns; both operands are signed, so nothing is added.
+void w8a8_panel_gemm_v5_amx(const Int8Rows& X, const Int8Panels& W, MatrixView<float> Y,
                             ThreadPool& threads);
 #endif
 
@@ -75,8 +78,9 @@ inline constexpr Rung<decltype(w8a8_panel_gemm_v1_scalar)> kW8A8PanelGemmRungs[]
     {.name = "v1_scalar", .run = w8a8_panel_gemm_v1_scalar, .needs = Isa::kScalar},
 #if QLAB_X86
     {.name = "v2_avx2", .run = w8a8_panel_gemm_v2_avx2, .needs = Isa::kAvx2},
-    {.name = "v3_vnni", .run = w8a8_panel_gemm_v3_vnni, .needs = Isa::kAvx512Vnni},
-    {.name = "v4_amx", .run = w8a8_panel_gemm_v4_amx, .needs = Isa::kAmx},
+    {.name = "v3_avx512", .run = w8a8_panel_gemm_v3_avx512, .needs = Isa::kAvx512},
+    {.name = "v4_vnni", .run = w8a8_panel_gemm_v4_vnni, .needs = Isa::kAvx512Vnni},
+    {.name = "v5_amx", .run = w8a8_panel_gemm_v5_amx, .needs = Isa::kAmx},
 #endif
 };
 

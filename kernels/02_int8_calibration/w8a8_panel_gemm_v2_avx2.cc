@@ -51,6 +51,7 @@ struct Kernel {
         for (int r = 0; r < R; ++r) {
           sum[r][v] =
               _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(_mm256_set1_epi64x(x[r]), wide));
+          asm("" : "+x"(sum[r][v]));  // GCC 12 would keep some sums in memory
         }
       }
     }

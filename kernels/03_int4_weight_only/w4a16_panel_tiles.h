@@ -12,6 +12,8 @@
 
 namespace qlab::w4a16 {
 
+inline constexpr std::int64_t kWideChunks = 16;  // dequantized at a time: 16 KiB of floats
+
 /// One group of a panel of W.
 struct Group {
   const std::uint8_t* codes;        // [chunks, 128 bytes]
@@ -23,28 +25,44 @@ struct Group {
 /// Columns of x that groups of `length` columns take, padded to whole chunks.
 inline std::int64_t padded(std::int64_t length) { return int4_chunks(length) * kChunkK; }
 
-/// The totals of a block: all groups, each of the panels in turn.
+/// The totals of a block: all groups, each of the panels in turn. Where a group meets several tiles it is
+/// dequantized once for all of them, some k at a time, into the first cache.
 template <class Kernel>
 void add_groups(const panels::Tiles<float>& x, const Int4Panels& W,
                 const panels::Block<float>& block, std::int64_t stride) {
+  alignas(64) float wide[kWideChunks * kChunkK * kPanelColumns];
   std::fill_n(block.sums, (block.p_end - block.p0) * block.rows * kPanelColumns, 0.0F);
   for (std::int64_t g = 0; g < W.groups(); ++g) {
     for (std::int64_t p = block.p0; p < block.p_end; ++p) {
-      const Group group = {.codes = W.codes(p, g),
-                           .chunks = int4_chunks(W.group_length(g)),
-                           .scales = W.scales(p, g),
-                           .zero_points = W.zero_points(p, g)};
-      for (std::int64_t t = block.t0; t < block.t_end; ++t) {
-        panels::with_rows<Kernel::kMaxRows>(x.rows(t), [&](auto rows) {
-          Kernel::template add_group<rows()>(x.words(t, g * stride), group,
-                                             block.of(p, x.first(t)));
+      Group group = {.codes = W.codes(p, g),
+                     .chunks = int4_chunks(W.group_length(g)),
+                     .scales = W.scales(p, g),
+                     .zero_points = W.zero_points(p, g)};
+      if (block.t_end - block.t0 == 1) {
+        panels::with_rows<Kernel::kMaxRows>(x.rows(block.t0), [&](auto rows) {
+          Kernel::template add_group<rows()>(x.words(block.t0, g * stride), group,
+                                             block.of(p, block.m0));
         });
+        continue;
+      }
+      for (std::int64_t k = g * stride; group.chunks > 0; k += kWideChunks * kChunkK) {
+        const std::int64_t chunks = std::min(group.chunks, kWideChunks);
+        Kernel::dequantize(group, chunks, wide);
+        for (std::int64_t t = block.t0; t < block.t_end; ++t) {
+          panels::with_rows<Kernel::kMaxRows>(x.rows(t), [&](auto rows) {
+            Kernel::template add_wide<rows()>(x.words(t, k), wide, chunks * kChunkK,
+                                              block.of(p, x.first(t)));
+          });
+        }
+        group.codes += chunks * kChunkBytes;
+        group.chunks -= chunks;
       }
     }
   }
 }
 
-/// Y for a kernel with kMaxRows and add_group<R>(x, group, totals): totals [R, 32] += scale · sums.
+/// Y for a kernel with kMaxRows, add_group<R>(x, group, totals), dequantize(group, chunks, wide) and
+/// add_wide<R>(x, wide, count, totals): totals [R, 32] += x · weights.
 /// For several tiles a task is a panel, whose groups stay in the first cache while all tiles meet them.
 /// A single tile reads W once, and a task is a few panels that take turns, group by group.
 template <class Kernel>

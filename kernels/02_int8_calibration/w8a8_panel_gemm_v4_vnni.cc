@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// w8a8_panel_gemm, rung 3: bytes as they lie, four products and their sum in one instruction.
+/// w8a8_panel_gemm, rung 4: bytes as they lie, four products and their sum in one instruction.
 ///
 /// Idea    vpdpbusd multiplies unsigned by signed bytes, exactly. X gets 128 added to be unsigned, which
 ///         is a zero point like any other: Σ (x + 128) · w - (128 + z) · Σ w, and Σ w is known from
 ///         the packing. A word of W is loaded once for 12 rows: 24 sums, 2 weights and an x fit 32
 ///         registers
-/// Before  rung 2 widens every code, and multiplies a quarter as many at a time
+/// Before  rung 3 widens every code, and multiplies half as many at a time
 /// Needs   avx512 f, bw, dq, vl and vnni
 #include <cstring>
 
@@ -61,7 +61,7 @@ struct Kernel {
 
 }  // namespace
 
-void w8a8_panel_gemm_v3_vnni(const Int8Rows& X, const Int8Panels& W, MatrixView<float> Y,
+void w8a8_panel_gemm_v4_vnni(const Int8Rows& X, const Int8Panels& W, MatrixView<float> Y,
                              ThreadPool& threads) {
   const std::int64_t K = W.codes.K;
   panels::Tiles<std::uint32_t> x(threads, X.codes.rows(), (K + 3) / 4, Kernel::kMaxRows);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// w8a8_panel_gemm, rung 4: matrices instead of vectors.
+/// w8a8_panel_gemm, rung 5: matrices instead of vectors.
 ///
 /// Idea    tiles of 16 rows times 16 columns; both operands are signed, so nothing is added
-/// Before  rung 3 loads a word of X for every 64 products of a register; a tile is loaded once for 16,384
+/// Before  rung 4 loads a word of X for every 64 products of a register; a tile is loaded once for 16,384
 /// Needs   amx tile and int8, avx512; Linux gives the tiles to a process that asks (common/isa.h). Up to
-///         kFewRows rows, bound by reading W, rung 3 does it: a few vectors read more evenly
+///         kFewRows rows, bound by reading W, rung 4 does it: a few vectors read more evenly
 #include "02_int8_calibration/w8a8_scale_avx512.h"
 #include "common/amx_panels.h"
 
@@ -18,10 +18,10 @@ constexpr std::int64_t kFewRows = 12;
 
 }  // namespace
 
-void w8a8_panel_gemm_v4_amx(const Int8Rows& X, const Int8Panels& W, MatrixView<float> Y,
+void w8a8_panel_gemm_v5_amx(const Int8Rows& X, const Int8Panels& W, MatrixView<float> Y,
                             ThreadPool& threads) {
   if (X.codes.rows() <= kFewRows) {
-    w8a8_panel_gemm_v3_vnni(X, W, Y, threads);
+    w8a8_panel_gemm_v4_vnni(X, W, Y, threads);
     return;
   }
   constexpr std::int64_t kDepth = kPanelDepth<std::int8_t>;
