@@ -18,10 +18,10 @@ std::string picture_attention_decode() {
   constexpr std::array kScores{1.0, 3.0, 2.0, 4.0, 0.0};
   Drawing d("A softmax that is never finished",
             "A table, one column a score: the largest so far, the factor that brings what was "
-            "summed before to it, and the sum.");
+            "summed before to it, the weight of the new token, and the sum.");
   constexpr double kLeft = 130, kCell = 80, kTall = 28;
   const double top = d.bottom() + 10;
-  constexpr const char* kRows[] = {"score s", "largest m", "factor", "sum"};
+  constexpr const char* kRows[] = {"score s", "largest m", "factor", "weight", "sum"};
   for (std::size_t i = 0; i < std::size(kRows); ++i) {
     d.text(kLeft - 10, top + kTall * static_cast<double>(i) + 19, kRows[i], Anchor::kEnd,
            Ink::kQuiet);
@@ -30,20 +30,22 @@ std::string picture_attention_decode() {
   for (std::size_t i = 0; i < kScores.size(); ++i) {
     const double larger = std::max(largest, kScores[i]);
     const double factor = std::exp(largest - larger);
-    sum = sum * factor + std::exp(kScores[i] - larger);
+    const double weight = std::exp(kScores[i] - larger);
+    sum = sum * factor + weight;
     const Shade shade = larger > largest ? Shade::kOrange : Shade::kBlue;
     largest = larger;
     const double x = kLeft + kCell * static_cast<double>(i);
     const std::string words[] = {fmt::format("{:.0f}", kScores[i]), fmt::format("{:.0f}", largest),
-                                 fmt::format("{:.3f}", factor), fmt::format("{:.3f}", sum)};
+                                 fmt::format("{:.3f}", factor), fmt::format("{:.3f}", weight),
+                                 fmt::format("{:.3f}", sum)};
     for (std::size_t row = 0; row < std::size(words); ++row) {
       d.cell(x, top + kTall * static_cast<double>(row), kCell, kTall, shade, words[row]);
     }
   }
   d.gap(4);
   d.paragraph(
-      "Orange: the score is a new largest one, and the factor is under 1. The output has the "
-      "same factor as the sum.");
+      "Orange: a new largest score. The sum before it is multiplied by the factor, then the weight "
+      "is added. The output goes the same way.");
   return d.svg();
 }
 

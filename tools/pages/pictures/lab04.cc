@@ -4,6 +4,7 @@
 #include "pages/pictures/lab04.h"
 
 #include <array>
+#include <span>
 
 #include "04_kv_cache/kivi.h"
 #include "04_kv_cache/kv_int8.h"
@@ -49,35 +50,54 @@ std::string picture_fp8_formats() {
 std::string picture_kv_int8() {
   constexpr std::size_t kHeads = 2, kTokens = 5, kHeadDim = 3, kLoud = 2;
   Drawing d("A scale for each token and head",
-            "Two heads as rows, five tokens as boxes, each with the scale that the real function "
-            "gave it. The loud token has a large one, its neighbours keep theirs.");
-  constexpr double kLeft = 70, kCell = 92, kTall = 50;
+            "Two heads as rows, five tokens as boxes, each with the scale and codes that the real "
+            "function gave it. A third row has the first head's values with one scale for all.");
+  constexpr double kLeft = 86, kCell = 92, kTall = 50;
   const double names = d.bottom() + 16;
   for (std::size_t t = 0; t < kTokens; ++t) {
     d.text(kLeft + kCell * (static_cast<double>(t) + 0.5), names, fmt::format("token {}", t),
            Anchor::kMiddle, Ink::kQuiet, 13);
   }
-  Random random(4);
+  const auto boxes = [&](double y, std::span<const std::int8_t> codes,
+                         std::span<const half_t> scales) {
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      const double left = kLeft + kCell * static_cast<double>(t);
+      const std::int8_t* const code = &codes[t * kHeadDim];
+      d.cell(left, y, kCell, kTall, t == kLoud ? Shade::kOrange : Shade::kBlue);
+      d.text(left + kCell / 2, y + 19, fmt::format("{} {} {}", code[0], code[1], code[2]),
+             Anchor::kMiddle, Ink::kPlain, Drawing::kSmall);
+      d.text(left + kCell / 2, y + 40, fmt::format("scale {:.4f}", to_float(scales[t])),
+             Anchor::kMiddle, Ink::kPlain, Drawing::kSmall);
+    }
+  };
+  Random random(7);
   const double top = d.bottom() + 6;
+  std::array<std::array<float, kTokens * kHeadDim>, kHeads> x;
   for (std::size_t head = 0; head < kHeads; ++head) {
     const double y = top + (kTall + 8) * static_cast<double>(head);
     d.text(kLeft - 8, y + 30, fmt::format("head {}", head), Anchor::kEnd, Ink::kQuiet, 13);
+    std::array<std::int8_t, kTokens * kHeadDim> codes;
+    std::array<half_t, kTokens> scales;
     for (std::size_t t = 0; t < kTokens; ++t) {
-      std::array<float, kHeadDim> x;
-      std::array<std::int8_t, kHeadDim> codes;
-      for (float& value : x)
-        value = (t == kLoud ? 10.0F : 1.0F) * static_cast<float>(random.normal());
-      const float scale = to_float(quantize_kv_int8_ref(x, codes));
-      const double left = kLeft + kCell * static_cast<double>(t);
-      d.cell(left, y, kCell, kTall, t == kLoud ? Shade::kOrange : Shade::kBlue);
-      d.text(left + kCell / 2, y + 19, fmt::format("{} {} {}", codes[0], codes[1], codes[2]),
-             Anchor::kMiddle, Ink::kPlain, Drawing::kSmall);
-      d.text(left + kCell / 2, y + 40, fmt::format("scale {:.4f}", scale), Anchor::kMiddle,
-             Ink::kPlain, Drawing::kSmall);
+      for (std::size_t i = t * kHeadDim; i < (t + 1) * kHeadDim; ++i) {
+        x[head][i] = (t == kLoud ? 10.0F : 1.0F) * static_cast<float>(random.normal());
+      }
+      scales[t] = quantize_kv_int8_ref(std::span(x[head]).subspan(t * kHeadDim, kHeadDim),
+                                       std::span(codes).subspan(t * kHeadDim, kHeadDim));
     }
+    boxes(y, codes, scales);
   }
+  const double below = d.bottom() + 24;
+  d.text(kLeft - 8, below + 22, "head 0,", Anchor::kEnd, Ink::kQuiet, 13);
+  d.text(kLeft - 8, below + 38, "one scale", Anchor::kEnd, Ink::kQuiet, 13);
+  std::array<std::int8_t, kTokens * kHeadDim> codes;
+  std::array<half_t, kTokens> scales;
+  scales.fill(quantize_kv_int8_ref(x[0], codes));
+  boxes(below, codes, scales);
   d.gap(4);
-  d.paragraph("In each box the codes of three channels. Token 2 (orange) is ten times as loud.");
+  d.paragraph(
+      "In each box the codes of three channels. Token 2 (orange) is about ten times as loud. Last "
+      "row: what its scale would leave of the others.");
   return d.svg();
 }
 
