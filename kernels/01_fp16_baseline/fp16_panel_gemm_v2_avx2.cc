@@ -17,15 +17,11 @@ namespace {
 template <class T>
 void multiply(MatrixView<const T> X, const Panels<T>& W, MatrixView<float> Y, ThreadPool& threads) {
   using Word = typename panels_avx2::FloatKernel<T>::Word;
-  panels::Tiles<Word> x(threads, X.rows(), W.padded_k() / kPanelRun<T>,
+  panels::Tiles<Word> x(threads, X.rows(), (W.K + kPanelRun<T> - 1) / kPanelRun<T>,
                         panels_avx2::FloatKernel<T>::kMaxRows);
-  x.fill(threads, [&](std::int64_t m, std::int64_t s) {
-    Word word = {};
-    for (std::int64_t i = 0; i < kPanelRun<T>; ++i) {
-      const std::int64_t k = s * kPanelRun<T> + i;
-      if (k < W.K) word.x[i] = to_float(X(m, k));
-    }
-    return word;
+  x.fill(threads, [&](std::int64_t m, Word* to, std::int64_t stride) {
+    if (W.K > 0) to[(x.steps() - 1) * stride] = {};  // where K ends within a word
+    panels_avx2::widen_row<kPanelRun<T>>(X.row(m), W.K, to->x, stride);
   });
   panels::multiply<panels_avx2::FloatKernel<T>>(
       x, W, threads, [&](std::int64_t m, std::int64_t n0, std::int64_t columns, const float* sums) {

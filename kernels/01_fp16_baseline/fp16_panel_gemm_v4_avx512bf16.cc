@@ -68,14 +68,11 @@ struct Kernel {
 
 void bf16_panel_gemm_v4_avx512bf16(MatrixView<const bf16_t> X, const Panels<bf16_t>& W,
                                    MatrixView<float> Y, ThreadPool& threads) {
-  panels::Tiles<std::int32_t> x(threads, X.rows(), W.padded_k() / 2, Kernel::kMaxRows);
-  x.fill(threads, [&](std::int64_t m, std::int64_t s) {
-    std::int32_t word = 0;
-    if (2 * s < W.K) {
-      const std::int64_t count = std::min<std::int64_t>(2, W.K - 2 * s);
-      std::memcpy(&word, X.row(m) + 2 * s, static_cast<std::size_t>(2 * count));
-    }
-    return word;
+  panels::Tiles<std::int32_t> x(threads, X.rows(), (W.K + 1) / 2, Kernel::kMaxRows);
+  x.fill(threads, [&](std::int64_t m, std::int32_t* to, std::int64_t stride) {
+    const bf16_t* row = X.row(m);
+    for (std::int64_t s = 0; s < W.K / 2; ++s) std::memcpy(to + s * stride, row + 2 * s, 4);
+    if (W.K % 2 != 0) to[W.K / 2 * stride] = row[W.K - 1].bits;  // and a 0
   });
   panels::multiply<Kernel>(
       x, W, threads, [&](std::int64_t m, std::int64_t n0, std::int64_t columns, const float* sums) {

@@ -71,12 +71,14 @@ void w8a8_panel_gemm_v3_avx512(const Int8Rows& X, const Int8Panels& W, MatrixVie
                                ThreadPool& threads) {
   const std::int64_t K = W.codes.K;
   panels::Tiles<std::int64_t> x(threads, X.codes.rows(), (K + 3) / 4, Kernel::kMaxRows);
-  x.fill(threads, [&](std::int64_t m, std::int64_t s) {
-    std::int16_t wide[4] = {};
-    for (std::int64_t k = 4 * s; k < std::min(4 * s + 4, K); ++k) wide[k % 4] = X.codes(m, k);
-    std::int64_t word;
-    std::memcpy(&word, wide, sizeof word);
-    return word;
+  x.fill(threads, [&](std::int64_t m, std::int64_t* to, std::int64_t stride) {
+    for (std::int64_t k = 0; k < K; k += 4) {
+      std::int16_t wide[4] = {};
+      for (std::int64_t i = 0; i < std::min<std::int64_t>(4, K - k); ++i) {
+        wide[i] = X.codes(m, k + i);
+      }
+      std::memcpy(to + k / 4 * stride, wide, sizeof wide);
+    }
   });
   panels::multiply<Kernel>(
       x, W.codes, threads,

@@ -65,15 +65,17 @@ void w8a8_panel_gemm_v4_vnni(const Int8Rows& X, const Int8Panels& W, MatrixView<
                              ThreadPool& threads) {
   const std::int64_t K = W.codes.K;
   panels::Tiles<std::uint32_t> x(threads, X.codes.rows(), (K + 3) / 4, Kernel::kMaxRows);
-  x.fill(threads, [&](std::int64_t m, std::int64_t s) {
-    std::uint32_t word = 0;
-    const std::int8_t* codes = X.codes.row(m) + 4 * s;
-    if (4 * s + 4 <= K) {
-      std::memcpy(&word, codes, 4);
-    } else {
-      std::memcpy(&word, codes, static_cast<std::size_t>(K - 4 * s));
+  x.fill(threads, [&](std::int64_t m, std::uint32_t* to, std::int64_t stride) {
+    const std::int8_t* row = X.codes.row(m);
+    for (std::int64_t k = 0; k < K; k += 4) {
+      std::uint32_t word = 0;
+      if (k + 4 <= K) {
+        std::memcpy(&word, row + k, 4);
+      } else {
+        std::memcpy(&word, row + k, static_cast<std::size_t>(K - k));
+      }
+      to[k / 4 * stride] = word ^ 0x80808080U;  // adding 128 flips the highest bit, for -128 too
     }
-    return word ^ 0x80808080U;  // adding 128 flips the highest bit, for -128 too
   });
   panels::multiply<Kernel>(
       x, W.codes, threads,

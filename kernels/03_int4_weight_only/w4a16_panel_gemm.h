@@ -45,9 +45,12 @@ void w4a16_panel_gemm_v2_avx2(MatrixView<const half_t> X, const Int4Panels& W, M
 /// once for 12 rows.
 void w4a16_panel_gemm_v3_avx512(MatrixView<const half_t> X, const Int4Panels& W,
                                 MatrixView<float> Y, ThreadPool& threads);
-/// Rung 4: vpermw makes 32 numbers of BF16 out of codes, and tiles multiply them; X is the sum of two
+/// Rung 4: one or two rows: codes become floats where they lie, in two instructions for sixteen.
+void w4a16_panel_gemm_v4_magic(MatrixView<const half_t> X, const Int4Panels& W, MatrixView<float> Y,
+                               ThreadPool& threads);
+/// Rung 5: vpermw makes 32 numbers of BF16 out of codes, and tiles multiply them; X is the sum of two
 /// numbers of BF16.
-void w4a16_panel_gemm_v4_amx(MatrixView<const half_t> X, const Int4Panels& W, MatrixView<float> Y,
+void w4a16_panel_gemm_v5_amx(MatrixView<const half_t> X, const Int4Panels& W, MatrixView<float> Y,
                              ThreadPool& threads);
 #endif
 
@@ -56,7 +59,8 @@ inline constexpr Rung<decltype(w4a16_panel_gemm_v1_scalar)> kW4A16PanelGemmRungs
 #if QLAB_X86
     {.name = "v2_avx2", .run = w4a16_panel_gemm_v2_avx2, .needs = Isa::kAvx2},
     {.name = "v3_avx512", .run = w4a16_panel_gemm_v3_avx512, .needs = Isa::kAvx512},
-    {.name = "v4_amx", .run = w4a16_panel_gemm_v4_amx, .needs = Isa::kAmx},
+    {.name = "v4_magic", .run = w4a16_panel_gemm_v4_magic, .needs = Isa::kAvx512},
+    {.name = "v5_amx", .run = w4a16_panel_gemm_v5_amx, .needs = Isa::kAmx},
 #endif
 };
 

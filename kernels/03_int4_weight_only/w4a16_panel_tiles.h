@@ -8,7 +8,10 @@
 #include <cstdint>
 
 #include "03_int4_weight_only/int4_panels.h"
+#include "common/panel_kernel_avx2.h"
 #include "common/panel_tiles.h"
+
+#if QLAB_X86
 
 namespace qlab::w4a16 {
 
@@ -72,33 +75,26 @@ void multiply(MatrixView<const half_t> X, const Int4Panels& W, MatrixView<float>
   const std::int64_t last = W.groups() == 0 ? 0 : padded(W.group_length(W.groups() - 1));
   const std::int64_t steps = W.groups() == 0 ? 0 : (W.groups() - 1) * stride + last;
   panels::Tiles<float> x(threads, X.rows(), steps, Kernel::kMaxRows);
-  x.fill(threads, [&](std::int64_t m, std::int64_t s) {
-    const std::int64_t g = s / stride, i = s % stride;
-    return i < W.group_length(g) ? to_float(X(m, g * W.group_size + i)) : 0.0F;
-  });
-  const std::int64_t panels = panel_count(W.N);
-  const std::int64_t panels_together = x.count() == 1 ? panels::kStreams : 1;
-  threads.run((panels + panels_together - 1) / panels_together, [&](std::int64_t task) {
-    alignas(64) float totals[panels::kBlockRows * kPanelColumns];
-    const std::int64_t tiles_together = panels::kBlockRows / Kernel::kMaxRows;
-    for (std::int64_t t0 = 0; t0 < x.count(); t0 += tiles_together) {
-      const std::int64_t t_end = std::min(t0 + tiles_together, x.count());
-      const panels::Block<float> block{.p0 = task * panels_together,
-                                       .p_end = std::min((task + 1) * panels_together, panels),
-                                       .t0 = t0,
-                                       .t_end = t_end,
-                                       .m0 = x.first(t0),
-                                       .rows = x.first(t_end) - x.first(t0),
-                                       .sums = totals};
-      add_groups<Kernel>(x, W, block, stride);
-      for (std::int64_t p = block.p0; p < block.p_end; ++p) {
-        const std::int64_t n0 = p * kPanelColumns;
-        for (std::int64_t m = block.m0; m < block.m0 + block.rows; ++m) {
-          std::copy_n(block.of(p, m), std::min(kPanelColumns, W.N - n0), Y.row(m) + n0);
-        }
-      }
+  x.fill(threads, [&](std::int64_t m, float* to, std::int64_t row_stride) {
+    for (std::int64_t g = 0; g < W.groups(); ++g, to += stride * row_stride) {
+      const std::int64_t length = W.group_length(g);
+      panels_avx2::widen_row<1>(X.row(m) + g * W.group_size, length, to, row_stride);
+      for (std::int64_t i = length; i < padded(length); ++i) to[i * row_stride] = 0;
     }
+  });
+  const panels::Tasks tasks(x.count(), panel_count(W.N), Kernel::kMaxRows,
+                            steps * static_cast<std::int64_t>(sizeof(float)));
+  threads.run(tasks.count(), [&](std::int64_t task) {
+    alignas(64) float totals[panels::kBlockRows * kPanelColumns];
+    const auto block = tasks.block(task, x, totals);
+    add_groups<Kernel>(x, W, block, stride);
+    panels::for_rows(block, W.N,
+                     [&](std::int64_t m, std::int64_t n0, std::int64_t columns, const float* row) {
+                       std::copy_n(row, columns, Y.row(m) + n0);
+                     });
   });
 }
 
 }  // namespace qlab::w4a16
+
+#endif

@@ -9,6 +9,7 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "common/formats.h"
 #include "common/panels.h"
@@ -29,6 +30,27 @@ QLAB_AVX2 inline void widen(const bf16_t* w, __m256 (&wide)[2]) {
   // A number of BF16 is the upper half of a float, and k is the lower half of its pair.
   wide[0] = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
   wide[1] = _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(-65536)));
+}
+
+/// A row of X in a tile: `count` numbers as words of kRun floats, `stride` words apart.
+template <int kRun, class T>
+QLAB_AVX2 void widen_row(const T* from, std::int64_t count, float* to, std::int64_t stride) {
+  const auto place = [to, stride](std::int64_t i) -> float& {
+    return to[i / kRun * stride * kRun + i % kRun];
+  };
+  std::int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    alignas(32) float eight[8];
+    const auto bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
+    if constexpr (std::is_same_v<T, half_t>) {
+      _mm256_store_ps(eight, _mm256_cvtph_ps(bits));
+    } else {
+      const __m256i wide = _mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16);
+      _mm256_store_ps(eight, _mm256_castsi256_ps(wide));
+    }
+    for (int j = 0; j < 8; ++j) place(i + j) = eight[j];
+  }
+  for (; i < count; ++i) place(i) = to_float(from[i]);
 }
 
 /// What a tile of at most kMaxRows rows does with a panel of FP32, FP16 or BF16: panels::multiply.

@@ -63,15 +63,17 @@ struct FloatKernel {
     for (std::int64_t s = 0; s < steps; ++s, x += R, w += kPanelColumns * kRun) {
       const char* next = reinterpret_cast<const char*>(w) + ahead;
       for (int line = 0; line < kRun; ++line) _mm_prefetch(next + 64 * line, _MM_HINT_T0);
+      __m512 wide[kVectors][kRun];
 #pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) {
-        __m512 wide[kRun];
-        widen(w + 16 * kRun * v, wide);
+      for (int v = 0; v < kVectors; ++v) widen(w + 16 * kRun * v, wide[v]);
 #pragma GCC unroll 12
-        for (int r = 0; r < R; ++r) {
+      for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 2
-          for (int i = 0; i < kRun; ++i) {
-            sum[r][v] = _mm512_fmadd_ps(_mm512_set1_ps(x[r].x[i]), wide[i], sum[r][v]);
+        for (int i = 0; i < kRun; ++i) {
+          const __m512 x1 = _mm512_set1_ps(x[r].x[i]);
+#pragma GCC unroll 2
+          for (int v = 0; v < kVectors; ++v) {
+            sum[r][v] = _mm512_fmadd_ps(x1, wide[v][i], sum[r][v]);
             asm("" : "+v"(sum[r][v]));  // GCC 12 would keep some sums in memory
           }
         }

@@ -21,6 +21,7 @@ namespace qlab::panels {
 
 inline constexpr std::int64_t kBlockRows = 96;      // of X between two epilogues: 12 KiB of sums
 inline constexpr std::int64_t kBlockBytes = 16384;  // of a panel, half of the first cache
+inline constexpr std::int64_t kSecondCacheBytes = std::int64_t{1} << 20;  // what X may take of it
 inline constexpr std::int64_t kStreams = 4;         // panels that take turns where W is read once,
 inline constexpr std::int64_t kStreamBytes = 1024;  // by so many bytes
 inline constexpr std::int64_t kAhead = 2048;  // bytes of W fetched ahead when they are read once
@@ -50,14 +51,12 @@ class Tiles {
     return words_ + first(t) * steps_ + s * rows(t);
   }
 
-  /// Copies the rows: word(m, s) is word s of row m.
-  template <class WordOf>
-  void fill(ThreadPool& threads, const WordOf& word) {
+  /// Copies the rows: fill_row(m, to, stride) writes word s of row m to to[s · stride].
+  template <class FillRow>
+  void fill(ThreadPool& threads, const FillRow& fill_row) {
     threads.run(count_, [&](std::int64_t t) {
-      Word* to = words_ + first(t) * steps_;
-      for (int r = 0; r < rows(t); ++r) {
-        for (std::int64_t s = 0; s < steps_; ++s) to[s * rows(t) + r] = word(first(t) + r, s);
-      }
+      Word* tile = words_ + first(t) * steps_;
+      for (int r = 0; r < rows(t); ++r) fill_row(first(t) + r, tile + r, rows(t));
     });
   }
 
@@ -108,10 +107,54 @@ void add_block(const Tiles<typename Kernel::Word>& x, const Panels<T>& W,
   }
 }
 
-/// Y from tiles that are filled. For several tiles a task is a panel, cut along K into blocks that stay
-/// in the first cache while all tiles meet them; the next block is fetched meanwhile. A single tile
-/// reads W from memory once, and a task is kStreams panels that take turns: memory answers several
-/// streams sooner than one.
+/// How the work is cut into tasks. A single tile of X reads W from memory once, and a task is kStreams
+/// panels that take turns: memory answers several streams sooner than one. For several tiles a task is
+/// one panel and as many tiles as the second cache holds; the panels of the same tiles follow each other.
+struct Tasks {
+  /// For `tiles` of X, of at most `max_rows` and `row_bytes` a row as they lie in a tile.
+  Tasks(std::int64_t tiles, std::int64_t panels, std::int64_t max_rows, std::int64_t row_bytes)
+      : tile_count(tiles), panel_count(panels) {
+    const std::int64_t fit = kSecondCacheBytes / std::max<std::int64_t>(max_rows * row_bytes, 1);
+    tiles_together = std::clamp<std::int64_t>(fit, 1, kBlockRows / max_rows);
+    panels_together = tiles == 1 ? kStreams : 1;
+  }
+  /// Groups of panels.
+  std::int64_t panel_tasks() const { return (panel_count + panels_together - 1) / panels_together; }
+  /// How many there are.
+  std::int64_t count() const {
+    return (tile_count + tiles_together - 1) / tiles_together * panel_tasks();
+  }
+  /// What task i does, with `sums` [panels, rows, 32] as its memory.
+  template <class Word, class Sum>
+  Block<Sum> block(std::int64_t i, const Tiles<Word>& x, Sum* sums) const {
+    const std::int64_t p0 = i % panel_tasks() * panels_together;
+    const std::int64_t t0 = i / panel_tasks() * tiles_together;
+    const std::int64_t t_end = std::min(t0 + tiles_together, tile_count);
+    return {.p0 = p0,
+            .p_end = std::min(p0 + panels_together, panel_count),
+            .t0 = t0,
+            .t_end = t_end,
+            .m0 = x.first(t0),
+            .rows = x.first(t_end) - x.first(t0),
+            .sums = sums};
+  }
+
+  std::int64_t tile_count, panel_count, tiles_together, panels_together;
+};
+
+/// Calls finish(m, n0, columns, sums) for every row of every panel of a block: what it is of Y [M, N].
+template <class Sum, class Finish>
+void for_rows(const Block<Sum>& block, std::int64_t N, const Finish& finish) {
+  for (std::int64_t p = block.p0; p < block.p_end; ++p) {
+    const std::int64_t n0 = p * kPanelColumns;
+    for (std::int64_t m = block.m0; m < block.m0 + block.rows; ++m) {
+      finish(m, n0, std::min(kPanelColumns, N - n0), block.of(p, m));
+    }
+  }
+}
+
+/// Y from tiles that are filled. Where several tiles meet a panel it is cut along K into blocks that stay
+/// in the first cache meanwhile, while the next block is fetched.
 ///
 /// \tparam Kernel  Word, Sum, kMaxRows, and add<R>(x, w, steps, ahead, first, sums): sums [R, 32] of
 ///                 the steps, from 0 where `first`, while W is fetched `ahead` bytes further on
@@ -123,29 +166,14 @@ void multiply(const Tiles<typename Kernel::Word>& x, const Panels<T>& W, ThreadP
       kPanelColumns * kPanelRun<T> * static_cast<std::int64_t>(sizeof(T));
   static_assert(kStreams * Kernel::kMaxRows <= kBlockRows, "the sums of a task fit its memory");
   const bool once = x.count() == 1;
-  const std::int64_t panels = panel_count(W.N), together = once ? kStreams : 1;
-  const std::int64_t steps_at_once = (once ? kStreamBytes : kBlockBytes) / kStepBytes;
-  threads.run((panels + together - 1) / together, [&](std::int64_t task) {
+  const Tasks tasks(x.count(), panel_count(W.N), Kernel::kMaxRows,
+                    x.steps() * static_cast<std::int64_t>(sizeof(typename Kernel::Word)));
+  threads.run(tasks.count(), [&](std::int64_t task) {
     alignas(64) typename Kernel::Sum sums[kBlockRows * kPanelColumns] = {};
-    const std::int64_t tiles_together = kBlockRows / Kernel::kMaxRows;
-    for (std::int64_t t0 = 0; t0 < x.count(); t0 += tiles_together) {
-      const std::int64_t t_end = std::min(t0 + tiles_together, x.count());
-      const std::int64_t m0 = x.first(t0), m_end = x.first(t_end);
-      const Block<typename Kernel::Sum> block{.p0 = task * together,
-                                              .p_end = std::min((task + 1) * together, panels),
-                                              .t0 = t0,
-                                              .t_end = t_end,
-                                              .m0 = m0,
-                                              .rows = m_end - m0,
-                                              .sums = sums};
-      add_block<Kernel>(x, W, block, steps_at_once, once ? kAhead : kBlockBytes);
-      for (std::int64_t p = block.p0; p < block.p_end; ++p) {
-        const std::int64_t n0 = p * kPanelColumns;
-        for (std::int64_t m = m0; m < m_end; ++m) {
-          finish(m, n0, std::min(kPanelColumns, W.N - n0), block.of(p, m));
-        }
-      }
-    }
+    const auto block = tasks.block(task, x, sums);
+    add_block<Kernel>(x, W, block, (once ? kStreamBytes : kBlockBytes) / kStepBytes,
+                      once ? kAhead : kBlockBytes);
+    for_rows(block, W.N, finish);
   });
 }
 

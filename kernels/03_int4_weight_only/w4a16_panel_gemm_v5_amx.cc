@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// w4a16_panel_gemm, rung 4: codes become BF16, and matrices are multiplied.
+/// w4a16_panel_gemm, rung 5: codes become BF16, and matrices are multiplied.
 ///
 /// Idea    a code minus its zero point is one of 31 integers, and vpermw looks 32 of them up at once, by
 ///         the five lowest bits of a byte, as numbers of BF16. An FP16 number is the sum of two of BF16,
 ///         so two products are one, exactly
 /// Before  rung 3 makes one multiply-add for a weight and a row
 /// Needs   amx tile and bf16, avx512; Linux gives the tiles to a process that asks (common/isa.h). Up to
-///         kFewRows rows rung 3 does it: they have few multiply-adds to save
+///         kFewRows rows rung 4 does it: they have few multiply-adds to save
 #include "03_int4_weight_only/int4_amx.h"
 #include "03_int4_weight_only/w4a16_panel_gemm.h"
 #include "common/bf16_split_avx512.h"
@@ -71,10 +71,10 @@ struct Kernel {
 
 }  // namespace
 
-void w4a16_panel_gemm_v4_amx(MatrixView<const half_t> X, const Int4Panels& W, MatrixView<float> Y,
+void w4a16_panel_gemm_v5_amx(MatrixView<const half_t> X, const Int4Panels& W, MatrixView<float> Y,
                              ThreadPool& threads) {
   if (X.rows() <= kFewRows) {
-    w4a16_panel_gemm_v3_avx512(X, W, Y, threads);
+    w4a16_panel_gemm_v4_magic(X, W, Y, threads);
     return;
   }
   const int4_amx::Steps steps{W, kStepK};
