@@ -39,25 +39,31 @@ std::vector<const BenchLadder*> ladders_for(const std::vector<Exercise>& all,
   return parts;
 }
 
+/// The exercises of that id or number, or those that it is a part of.
+std::vector<const Exercise*> exercises_for(const std::vector<Exercise>& all,
+                                           std::string_view typed) {
+  std::vector<const Exercise*> parts;
+  for (const Exercise& exercise : all) {
+    if (exercise.id == typed || exercise.number == typed) return {&exercise};
+    if (is_part(typed, exercise.id)) parts.push_back(&exercise);
+  }
+  return parts;
+}
+
 /// Why no ladder is meant: it is an exercise of another kind, or nothing at all.
 [[noreturn]] void refuse(const std::vector<Exercise>& all, std::string_view typed) {
+  const std::vector<const Exercise*> meant = exercises_for(all, typed);
+  if (meant.size() == 1) {
+    throw InputError(fmt::format("{} {}; what is timed: ./lab bench", meant[0]->id,
+                                 meant[0]->is_cuda() ? "is a CUDA kernel, whose times need a GPU"
+                                                     : "has no kernel whose time means something"));
+  }
   std::vector<std::string> names;
   for (const BenchLadder& ladder : bench_ladders()) names.emplace_back(ladder.name);
-  for (const Exercise& exercise : all) {
-    names.push_back(exercise.id);
-    if (exercise.id != typed && exercise.number != typed) continue;
-    if (exercise.is_cuda()) {
-      throw InputError(fmt::format(
-          "{} is a CUDA kernel, whose times need a GPU; what is timed here: ./lab bench",
-          exercise.id));
-    }
-    throw InputError(fmt::format(
-        "{} has no kernel whose time means something; what is timed: ./lab bench", exercise.id));
-  }
+  for (const Exercise& exercise : all) names.push_back(exercise.id);
   const std::string nearest = nearest_name(typed, names);
   throw InputError(
-      fmt::format("{} is neither an operation nor an exercise{}; what is timed: ./lab "
-                  "bench",
+      fmt::format("{} is neither an operation nor an exercise{}; what is timed: ./lab bench",
                   printable(typed), nearest.empty() ? "" : "; did you mean " + nearest + "?"));
 }
 
@@ -101,12 +107,15 @@ std::string bench_list(const Learner& learner) {
     }
     text += line + "\n";
   }
-  text += "\nAn exercise that is done stands beside the rungs:";
+  std::vector<std::string> yours;
   for (const BenchLadder& ladder : bench_ladders()) {
     if (const Exercise* exercise = exercise_of(learner.all, ladder)) {
-      text += fmt::format(" {} {}", exercise->number, exercise->id);
+      yours.push_back(exercise->number + " " + exercise->id);
     }
   }
+  text += "\n" + wrapped(fmt::format("An exercise that is done stands beside the rungs: {}",
+                                     fmt::join(yours, ", ")),
+                         learner.text_width(), "");
   return text + "\nExample: ./lab bench w8a8_gemm --m 1,8,128     More: ./lab bench --help";
 }
 

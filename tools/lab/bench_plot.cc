@@ -54,10 +54,10 @@ struct Axis {
 };
 
 std::string legend(const BenchResults& results) {
-  std::string line = "           ";
+  std::string line = "          ";
   const std::vector<BenchRow>& rows = results.tables.front().rows;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    line += fmt::format(" {} {} ", mark_of(rows[i], i), rows[i].rung);
+    line += fmt::format("  {} {}", mark_of(rows[i], i), rows[i].rung);
   }
   return line;
 }
@@ -94,7 +94,7 @@ std::string bench_plot(const BenchResults& results) {
     lines[static_cast<std::size_t>(y.cell(p.ops))][static_cast<std::size_t>(x.cell(p.intensity))] =
         p.mark;
   }
-  std::string text = "   GFLOP/s\n";
+  std::string text = "  Billions of operations a second\n";
   for (int row = kHeight - 1; row >= 0; --row) {
     const std::string label = row % 5 == 0 ? fmt::format("{:.3g}", 1e-9 * y.middle(row)) : "";
     std::string line = lines[static_cast<std::size_t>(row)];

@@ -51,7 +51,8 @@ struct BenchAim {
 
 /// A ladder at one M.
 struct BenchTable {
-  std::string operation, label;  ///< label: the format of the cache, or empty
+  std::string operation;
+  std::string label = {};  ///< the format of the cache, or empty
   Products products = Products::kFloat;
   std::int64_t M = 1, N = 0, K = 0;  ///< of attention M is the context, and N and K are 0
   bool cold = true;

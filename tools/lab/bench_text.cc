@@ -29,6 +29,9 @@ std::string scaled(double value, std::string_view unit) {
   return fmt::format("{} k{}", three_digits(value / 1e3), unit);
 }
 
+/// Operations on bytes are none on floats.
+std::string ops_name(Products products) { return products == Products::kFloat ? "FLOP" : "OP"; }
+
 /// Of the interval's longer side.
 std::string plus_minus(const Interval& interval) {
   const double side =
@@ -101,12 +104,14 @@ void table_text(const BenchTable& table, ReportText& text) {
   const Cost& cost = table.rows.front().cost;
   text.note(fmt::format("A call: {} and {}, {:.1f} operations a byte. {}: {:.1f} GB/s.",
                         scaled(static_cast<double>(cost.bytes), "B"),
-                        scaled(static_cast<double>(cost.flops), "FLOP"),
+                        scaled(static_cast<double>(cost.flops), ops_name(table.products)),
                         static_cast<double>(cost.flops) / static_cast<double>(cost.bytes),
                         table.cold ? "Caches are emptied before it; memory reads"
                                    : "Its operands may stay in the caches, which read",
                         1e-9 * table.bytes_per_second));
-  text.line(table_line("rung", "path", {"ms", "", "faster", "share", "bound", "GFLOP/s", "GB/s"}));
+  text.line(table_line(
+      "rung", "path",
+      {"ms", "", "faster", "share", "bound", "G" + ops_name(table.products) + "/s", "GB/s"}));
   for (const BenchRow& row : table.rows) text.line(row_line(row));
   for (const BenchRow& row : table.rows) {
     if (row.part < 1) {
@@ -131,19 +136,16 @@ void table_text(const BenchTable& table, ReportText& text) {
 
 void ceilings_text(const BenchResults& results, ReportText& text) {
   text.title("Ceilings, measured in this run");
-  text.line(fmt::format("  read memory{:>28} GB/s",
-                        fmt::format("{:.1f}", 1e-9 * results.memory_bytes_per_second)));
+  text.line(fmt::format("  read memory {:>16.1f} GB/s", 1e-9 * results.memory_bytes_per_second));
   for (const Peak& peak : results.peaks) {
-    const bool floats = peak.products == Products::kFloat;
-    text.line(fmt::format(
-        "  {:<6}{:<13}{:>20} {}/s  {}{}", floats ? "float" : "int8", peak.level,
-        fmt::format("{:.0f} G", 1e-9 * peak.ops_per_second), floats ? "FLOP" : "OP",
-        peak.instruction,
-        peak.ops_per_cycle == 0 ? "" : fmt::format(", {:.0f} a cycle", peak.ops_per_cycle)));
-    if (!peak.doubt.empty()) {
-      text.note(fmt::format("{} {}: do not believe it: {}.", floats ? "float" : "int8", peak.level,
-                            peak.doubt));
-    }
+    const char* const kind = peak.products == Products::kFloat ? "float" : "int8";
+    const std::string per_cycle =
+        peak.ops_per_cycle == 0 ? "" : fmt::format(", {:.0f} a cycle", peak.ops_per_cycle);
+    text.line(fmt::format("  {:<5} {:<12}{:>10.0f} G{:<7} {}{}", kind, peak.level,
+                          1e-9 * peak.ops_per_second, ops_name(peak.products) + "/s",
+                          peak.instruction, per_cycle));
+    if (peak.doubt.empty()) continue;
+    text.note(fmt::format("Do not believe {} {}: {}.", kind, peak.level, peak.doubt));
   }
 }
 

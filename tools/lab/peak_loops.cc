@@ -19,6 +19,8 @@ namespace qlab {
 namespace {
 
 constexpr int kSums = 12;  // latencies are four to six cycles, and two start in each
+// Where a product needs a register before it is added, twelve would not fit sixteen registers.
+constexpr int kPairs = 10;
 
 #if QLAB_X86
 std::uint64_t floats_scalar(std::int64_t steps) {
@@ -36,15 +38,15 @@ std::uint64_t floats_scalar(std::int64_t steps) {
 
 std::uint64_t bytes_scalar(std::int64_t steps) {
   const __m128i factor = _mm_set1_epi16(3);
-  __m128i sums[kSums];
-  for (int j = 0; j < kSums; ++j) sums[j] = _mm_set1_epi32(j);
+  __m128i sums[kPairs];
+  for (int j = 0; j < kPairs; ++j) sums[j] = _mm_set1_epi32(j);
   for (std::int64_t i = 0; i < steps; ++i) {
-#pragma GCC unroll 12
-    for (int j = 0; j < kSums; ++j) {
+#pragma GCC unroll 10
+    for (int j = 0; j < kPairs; ++j) {
       sums[j] = _mm_add_epi32(sums[j], _mm_madd_epi16(sums[j], factor));
     }
   }
-  for (int j = 1; j < kSums; ++j) sums[0] = _mm_add_epi32(sums[0], sums[j]);
+  for (int j = 1; j < kPairs; ++j) sums[0] = _mm_add_epi32(sums[0], sums[j]);
   return static_cast<std::uint32_t>(_mm_cvtsi128_si32(sums[0]));
 }
 
@@ -62,15 +64,15 @@ QLAB_AVX2 std::uint64_t floats_avx2(std::int64_t steps) {
 
 QLAB_AVX2 std::uint64_t bytes_avx2(std::int64_t steps) {
   const __m256i factor = _mm256_set1_epi8(1);
-  __m256i sums[kSums];
-  for (int j = 0; j < kSums; ++j) sums[j] = _mm256_set1_epi32(j);
+  __m256i sums[kPairs];
+  for (int j = 0; j < kPairs; ++j) sums[j] = _mm256_set1_epi32(j);
   for (std::int64_t i = 0; i < steps; ++i) {
-#pragma GCC unroll 12
-    for (int j = 0; j < kSums; ++j) {
+#pragma GCC unroll 10
+    for (int j = 0; j < kPairs; ++j) {
       sums[j] = _mm256_add_epi16(sums[j], _mm256_maddubs_epi16(sums[j], factor));
     }
   }
-  for (int j = 1; j < kSums; ++j) sums[0] = _mm256_add_epi16(sums[0], sums[j]);
+  for (int j = 1; j < kPairs; ++j) sums[0] = _mm256_add_epi16(sums[0], sums[j]);
   return static_cast<std::uint32_t>(_mm256_extract_epi32(sums[0], 0));
 }
 
@@ -220,77 +222,33 @@ constexpr auto kInt8 = Products::kInt8;
 // Limits: what the widest processors start in a cycle, times what an instruction does. Units of one
 // width share their ports, so their ratio is that of their operations an instruction, whatever the
 // clock does; half of it means a loop that the compiler or a neighbour spoilt.
+constexpr PeakLoop loop(std::string_view level, std::string_view instruction, Products products,
+                        double ops_per_step, PeakLimits limits, bool (*here)(),
+                        std::uint64_t (*run)(std::int64_t)) {
+  return {level, instruction, products, ops_per_step, limits, here, run};
+}
+
 constexpr PeakLoop kLoops[] = {
-    {"scalar",
-     "mulps, addps, 128 bits",
-     kFloat,
-     8 * kSums,
-     {16, "", 0, 0},
-     has<Isa::kScalar>,
-     floats_scalar},
-    {"avx2",
-     "vfmadd, 256 bits",
-     kFloat,
-     16 * kSums,
-     {32, "scalar", 1.4, 9},
-     has<Isa::kAvx2>,
-     floats_avx2},
-    {"avx512",
-     "vfmadd, 512 bits",
-     kFloat,
-     32 * kSums,
-     {64, "avx2", 0.7, 2.3},
-     has<Isa::kAvx512>,
-     floats_avx512},
-    {"avx512_bf16",
-     "vdpbf16ps, 512 bits",
-     kFloat,
-     64 * kSums,
-     {128, "avx512", 0.45, 2.3},
-     has_bf16,
-     floats_bf16},
-    {"amx",
-     "tdpbf16ps, tiles",
-     kFloat,
-     32768 * kTileSums,
-     {1024, "avx512", 6, 18},
-     has_amx_floats,
-     floats_amx},
-    {"scalar",
-     "pmaddwd, 128 bits",
-     kInt8,
-     16 * kSums,
-     {64, "", 0, 0},
-     has<Isa::kScalar>,
-     bytes_scalar},
-    {"avx2",
-     "vpmaddubsw, 256 bits",
-     kInt8,
-     64 * kSums,
-     {192, "scalar", 1.4, 9},
-     has<Isa::kAvx2>,
-     bytes_avx2},
-    {"avx512",
-     "vpmaddubsw, 512 bits",
-     kInt8,
-     128 * kSums,
-     {256, "avx2", 0.7, 2.3},
-     has<Isa::kAvx512>,
-     bytes_avx512},
-    {"avx512_vnni",
-     "vpdpbusd, 512 bits",
-     kInt8,
-     128 * kSums,
-     {256, "avx512", 0.9, 4.4},
-     has<Isa::kAvx512Vnni>,
-     bytes_vnni},
-    {"amx",
-     "tdpbssd, tiles",
-     kInt8,
-     32768 * kTileSums,
-     {2048, "avx512_vnni", 4, 9},
-     has_amx_bytes,
-     bytes_amx},
+    loop("scalar", "mulps, addps, 128 bits", kFloat, 8 * kSums, {16, "", 0, 0}, has<Isa::kScalar>,
+         floats_scalar),
+    loop("avx2", "vfmadd, 256 bits", kFloat, 16 * kSums, {32, "scalar", 1.4, 9}, has<Isa::kAvx2>,
+         floats_avx2),
+    loop("avx512", "vfmadd, 512 bits", kFloat, 32 * kSums, {64, "avx2", 0.7, 2.3},
+         has<Isa::kAvx512>, floats_avx512),
+    loop("avx512_bf16", "vdpbf16ps, 512 bits", kFloat, 64 * kSums, {128, "avx512", 0.4, 2.3},
+         has_bf16, floats_bf16),
+    loop("amx", "tdpbf16ps, tiles", kFloat, 16384 * kTileSums, {1024, "avx512", 6, 18},
+         has_amx_floats, floats_amx),
+    loop("scalar", "pmaddwd, 128 bits", kInt8, 16 * kPairs, {64, "", 0, 0}, has<Isa::kScalar>,
+         bytes_scalar),
+    loop("avx2", "vpmaddubsw, 256 bits", kInt8, 64 * kPairs, {192, "scalar", 1.4, 9},
+         has<Isa::kAvx2>, bytes_avx2),
+    loop("avx512", "vpmaddubsw, 512 bits", kInt8, 128 * kSums, {256, "avx2", 0.7, 2.3},
+         has<Isa::kAvx512>, bytes_avx512),
+    loop("avx512_vnni", "vpdpbusd, 512 bits", kInt8, 128 * kSums, {256, "avx512", 0.9, 4.4},
+         has<Isa::kAvx512Vnni>, bytes_vnni),
+    loop("amx", "tdpbssd, tiles", kInt8, 32768 * kTileSums, {2048, "avx512_vnni", 4, 9},
+         has_amx_bytes, bytes_amx),
 };
 #else
 std::uint64_t floats_portable(std::int64_t steps) {

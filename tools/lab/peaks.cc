@@ -22,7 +22,7 @@
 namespace qlab {
 namespace {
 
-constexpr int kPasses = 7;
+constexpr int kPasses = 15;
 constexpr std::int64_t kFewSteps = 1024;
 constexpr double kShortestPass = 2e-3;  // seconds: far longer than waking the threads
 
