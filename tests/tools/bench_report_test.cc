@@ -20,24 +20,24 @@ using testing::Not;
 BenchRow row(const std::string& rung, Isa path, double seconds) {
   return {.rung = rung,
           .path = path,
-          .cost = {.bytes = 1000, .flops = 8000},
+          .cost = {.bytes = 1'000'000, .flops = 8'000'000},
           .seconds = {seconds, 0.98 * seconds, 1.05 * seconds},
           .rounds = 21};
 }
 
-/// Memory gives 1 MB/s, so a call of 1000 bytes takes a millisecond; FP32 sums 2 or 16 MFLOP/s, so
-/// 8000 operations take 4 ms or half of one.
+/// Memory gives 1 GB/s, so a call of 1 MB takes a millisecond; the units do 2 or 16 GFLOP/s, so that 8
+/// million operations take 4 ms or half of one.
 BenchResults results() {
   BenchResults r{.cpu = "a processor",
                  .date = "2026-01-31T10:15:02Z",
                  .threads = 2,
                  .isa = Isa::kAvx2,
-                 .memory_bytes_per_second = 1e6,
+                 .memory_bytes_per_second = 1e9,
                  .counters = "counters: not available here (a reason)"};
-  r.peaks = {{"scalar", "mulps", Products::kFloat, 2e6, 8, ""},
-             {"avx2", "vfmadd", Products::kFloat, 16e6, 32, ""}};
+  r.peaks = {{"scalar", "mulps", Products::kFloat, 2e9, 8, ""},
+             {"avx2", "vfmadd", Products::kFloat, 16e9, 32, ""}};
   BenchTable table{.operation = "fp16_gemm", .M = 1, .N = 4096, .K = 4096};
-  table.bytes_per_second = 1e6;
+  table.bytes_per_second = 1e9;
   table.rows = {row("v1_scalar", Isa::kScalar, 8e-3), row("v2_avx2", Isa::kAvx2, 2e-3)};
   table.rows[1].speedup = Interval{4, 3.9, 4.1};
   set_shares(table, r.peaks);
@@ -74,11 +74,11 @@ TEST(BenchShares, WithoutAPeakMemoryAloneBounds) {
 TEST(BenchText, HasARowForEveryRung) {
   const std::string text = bench_text(results(), Terminal{});
   EXPECT_THAT(text, HasSubstr("fp16_gemm, M = 1, N = 4096, K = 4096"));
-  EXPECT_THAT(text, HasSubstr("A call: 1.00 kB and 8.00 kFLOP, 8.0 operations a byte. Caches are"));
+  EXPECT_THAT(text, HasSubstr("A call: 1.00 MB and 8.00 MFLOP, 8.0 operations a byte. Caches are"));
   EXPECT_THAT(text, HasSubstr("  v1_scalar      scalar         8.00   ±5 %       -   50 % compute  "
-                              "0.001 0.0001\n"));
+                              "  1.00   0.12\n"));
   EXPECT_THAT(text, HasSubstr("  v2_avx2        avx2           2.00   ±5 %   4.00x   50 %  memory  "
-                              "0.004 0.0005\n"));
+                              "  4.00   0.50\n"));
   EXPECT_THAT(text, HasSubstr("counters: not available here (a reason)"));
   EXPECT_THAT(text, Not(HasSubstr("error of measurement")));
 }
@@ -150,7 +150,7 @@ TEST(BenchText, CachesAreNamedWhereTheyFeedTheCall) {
   BenchResults r = results();
   r.tables[0].cold = false;
   EXPECT_THAT(bench_text(r, Terminal{.width = 80}),
-              HasSubstr("Its operands may stay\n  in the caches, which read: 0.0 GB/s"));
+              HasSubstr("Its operands may stay\n  in the caches, which read: 1.0 GB/s"));
 }
 
 TEST(BenchPlot, MarksEveryRungUnderTheRoof) {
@@ -181,8 +181,8 @@ TEST(BenchJson, HasWhatTheTableHasAndMore) {
   const auto& rung = table["rungs"][1];
   EXPECT_EQ(rung["rung"], "v2_avx2");
   EXPECT_EQ(rung["path"], "avx2");
-  EXPECT_EQ(rung["bytes"], 1000);
-  EXPECT_EQ(rung["flops"], 8000);
+  EXPECT_EQ(rung["bytes"], 1'000'000);
+  EXPECT_EQ(rung["flops"], 8'000'000);
   EXPECT_EQ(rung["bound"], "memory");
   EXPECT_EQ(rung["measurement_error"], false);
   EXPECT_EQ(rung["speedup"]["value"], 4);

@@ -54,9 +54,11 @@ std::string right(const std::string& text, std::size_t width) {
 
 std::string table_line(const std::string& rung, const std::string& path,
                        const std::vector<std::string>& numbers) {
-  constexpr std::size_t kWidths[] = {8, 7, 8, 7, 8, 8, 7};
+  constexpr std::size_t kWidths[] = {8, 7, 8, 7, 8, 8, 6};
   std::string line = fmt::format("  {:<15}{:<11}", rung, path);
-  for (std::size_t i = 0; i < numbers.size(); ++i) line += right(numbers[i], kWidths[i]);
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    line += " " + right(numbers[i], kWidths[i] - 1);  // a blank even where a number is too long
+  }
   return line;
 }
 
@@ -88,14 +90,19 @@ void counters_lines(const BenchTable& table, ReportText& text) {
                            [](const BenchRow& row) { return row.counts.has_value(); })) {
     return;
   }
-  text.note("Counted in one more call:");
+  const auto line = [&](const std::string& rung, const std::string& instructions,
+                        const std::string& per_cycle, const std::string& l1,
+                        const std::string& memory) {
+    text.line(
+        fmt::format("  {:<15}{:>14}{:>10}{:>12}{:>14}", rung, instructions, per_cycle, l1, memory));
+  };
+  line("in one call", "instructions", "a cycle", "L1 misses", "from memory");
   for (const BenchRow& row : table.rows) {
     if (!row.counts) continue;
     const Counts& c = *row.counts;
-    text.line(fmt::format("  {:<15}{} instructions, {:.2f} a cycle; {} L1 misses; {} from memory",
-                          row.rung, scaled(static_cast<double>(c.instructions), ""), c.per_cycle(),
-                          scaled(static_cast<double>(c.l1_misses), ""),
-                          scaled(static_cast<double>(c.bytes_from_memory()), "B")));
+    line(row.rung, scaled(static_cast<double>(c.instructions), ""),
+         fmt::format("{:.2f}", c.per_cycle()), scaled(static_cast<double>(c.l1_misses), ""),
+         scaled(static_cast<double>(c.bytes_from_memory()), "B"));
   }
 }
 
