@@ -5,9 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
+#include "lab/peak_loops.h"
 #include "lab/peaks.h"
 #include "lab/perf_counters.h"
 
@@ -43,6 +45,16 @@ TEST(Peaks, CeilingIsTheFastestUnitOfThePath) {
   EXPECT_EQ(ceiling_of(peaks, Products::kFloat, Isa::kAvx512)->ops_per_second, 9);
   EXPECT_EQ(ceiling_of(peaks, Products::kInt8, Isa::kAvx512), nullptr);
   EXPECT_EQ(ceiling_of(peaks, Products::kInt8, Isa::kAvx512Vnni)->ops_per_second, 30);
+}
+
+/// A level without a loop of its name would have its rungs held against slower units.
+TEST(Peaks, HaveALoopForEveryLevel) {
+  if (QLAB_X86 == 0) GTEST_SKIP() << "the levels above scalar are those of x86";
+  for (const Isa isa : kAllIsas) {
+    EXPECT_TRUE(std::ranges::any_of(peak_loops(), [&](const PeakLoop& loop) {
+      return loop.level == isa_name(isa);
+    })) << isa_name(isa);
+  }
 }
 
 TEST(Peaks, NoRungIsHeldAgainstALevelThatIsaDoesNotName) {

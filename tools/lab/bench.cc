@@ -65,13 +65,12 @@ bool begun(const Learner& learner, const Exercise& exercise) {
 }
 
 /// What the learner is told of the exercise: its prediction, or how its kernel gets here.
-void remark_on_exercise(const Exercise& exercise, const Learner& learner, bool ours,
-                        BenchResults& results) {
+void remark_on_exercise(const Exercise& exercise, const Learner& learner, BenchResults& results) {
   const Verdict verdict = known_verdict(learner.places, exercise);
   if (verdict.state != State::kDone) {
     results.remarks.push_back(
         fmt::format("Yours: {} {} stands here once it is done.", exercise.number, exercise.id));
-  } else if (!ours && !prediction(learner, exercise).empty()) {
+  } else if (!prediction(learner, exercise).empty()) {
     results.remarks.push_back(prediction_beside_fact(learner, exercise, verdict));
   }
 }
@@ -100,7 +99,7 @@ int run_bench(const BenchOptions& options, const Learner& learner, const std::st
                                         .mine = options.ours ? Mine{} : linked_mine(),
                                         .seed = options.seed},
                                        learner.terminal);
-  if (exercise != nullptr) remark_on_exercise(*exercise, learner, options.ours, results);
+  if (exercise != nullptr && !options.ours) remark_on_exercise(*exercise, learner, results);
   learner.write(bench_text(results, learner.terminal));
   if (learner.json) fmt::print("{}", bench_json(results));
   return kDone;

@@ -19,7 +19,8 @@ namespace {
 using test::flush_caches;
 
 constexpr std::int64_t kProbe = 64;  // columns; a multiple of every panel
-constexpr double kLongCall = 0.2;    // seconds; above it a rung computes a part of the columns
+constexpr const char* kHere = "this table";
+constexpr double kLongCall = 0.2;  // seconds; above it a rung computes a part of the columns
 
 /// A candidate, how much of the call it does, and what the whole call costs.
 struct Timed {
@@ -67,17 +68,16 @@ std::vector<Timed> rungs_within_time(const BenchProblem& problem, std::int64_t M
 }
 
 /// What the learner's candidate aims at, and the candidate; nothing unless it is right and fast enough.
-std::vector<Timed> yours_within_time(const BenchProblem& problem, const std::string& operation,
-                                     std::int64_t M, const BenchSetting& setting,
-                                     std::vector<std::string>& notes) {
+std::vector<Timed> yours_within_time(const BenchProblem& problem, std::int64_t M,
+                                     const BenchSetting& setting, std::vector<std::string>& notes) {
   if (problem.yours(setting.mine, M, problem.columns).empty()) return {};
   const auto yours = [&](std::int64_t columns) {
     return problem.yours(setting.mine, M, columns)[0];
   };
   // A call that throws would leave nothing to divide by, so it is tried first on few columns.
-  if (!admit_mine(yours(std::min(problem.columns, kProbe)), operation, notes)) return {};
+  if (!admit_mine(yours(std::min(problem.columns, kProbe)), kHere, notes)) return {};
   Timed timed = within_time(problem.columns, yours);
-  if (!admit_mine(timed.candidate, operation, notes)) return {};
+  if (!admit_mine(timed.candidate, kHere, notes)) return {};
   Timed aim = within_time(problem.columns, [&](std::int64_t columns) {
     return problem.rungs(M, columns, setting.one_thread)[0];
   });
@@ -86,16 +86,6 @@ std::vector<Timed> yours_within_time(const BenchProblem& problem, const std::str
 }
 
 Interval inverse(const Interval& ratio) { return {1 / ratio.value, 1 / ratio.high, 1 / ratio.low}; }
-
-BenchRow row_of(const Timed& timed, const std::vector<double>& times, std::uint64_t seed) {
-  return {.rung = timed.candidate.yours() ? "yours" : timed.candidate.name,
-          .path = timed.candidate.path,
-          .yours = timed.candidate.yours(),
-          .cost = timed.whole,
-          .seconds = median_interval(times, seed),
-          .rounds = std::ssize(times),
-          .part = timed.part};
-}
 
 /// Times of whole calls.
 Times whole_times(const std::vector<Timed>& timed, Times times) {
@@ -109,6 +99,31 @@ std::optional<Counts> counts_of(const Timed& timed, bool cold, PerfCounters& cou
   if (timed.part < 1 || !counters.available()) return std::nullopt;
   if (cold) flush_caches();
   return counters.counted(timed.candidate.run);
+}
+
+BenchRow row_of(const Timed& timed, const std::vector<double>& times, std::uint64_t seed) {
+  return {.rung = timed.candidate.yours() ? "yours" : timed.candidate.name,
+          .path = timed.candidate.path,
+          .yours = timed.candidate.yours(),
+          .cost = timed.whole,
+          .seconds = median_interval(times, seed),
+          .rounds = std::ssize(times),
+          .part = timed.part};
+}
+
+/// Rows in the order of the table; the first `rungs` of them are those of the ladder.
+std::vector<BenchRow> rows_of(const std::vector<Timed>& timed, const Times& times,
+                              std::size_t rungs, bool cold, const BenchSetting& setting) {
+  std::vector<BenchRow> rows;
+  for (std::size_t i = 0; i < timed.size(); ++i) {
+    rows.push_back(row_of(timed[i], times[i], setting.seed));
+    // The learner's kernel may have fewer rounds than what it is compared with, so it leads.
+    if (i != 0 && i != rungs) {
+      rows.back().speedup = inverse(time_ratio(times[i], times[i - 1], setting.seed));
+    }
+    rows.back().counts = counts_of(timed[i], cold, setting.counters);
+  }
+  return rows;
 }
 
 }  // namespace
@@ -125,30 +140,25 @@ BenchTable measure_ladder(const BenchLadder& ladder, const std::string& label,
                    .cold = starts_cold(ladder, M)};
   std::vector<Timed> timed = rungs_within_time(problem, M, setting.machine, table.notes);
   const std::size_t rungs = timed.size();
-  for (Timed& one : yours_within_time(problem, table.operation, M, setting, table.notes)) {
+  for (Timed& one : yours_within_time(problem, M, setting, table.notes)) {
     timed.push_back(std::move(one));
   }
+  const auto read_warm = [&] {
+    return table.cold ? 0
+                      : warm_read_bytes_per_second(setting.machine.threads, timed[0].whole.bytes);
+  };
+  const double read_before = read_warm();
   std::vector<Candidate> candidates;
   for (const Timed& one : timed) candidates.push_back(one.candidate);
   Pace pace = setting.pace;
   pace.cold = table.cold;
   Times times = interleaved(candidates, pace, setting.seed, flush_caches);
-  drop_troubled(candidates, times, table.operation, table.notes);
+  drop_troubled(candidates, times, kHere, table.notes);
   timed.resize(candidates.size(), timed[0]);  // the learner's is the last
   times = whole_times(timed, std::move(times));
-
-  for (std::size_t i = 0; i < timed.size(); ++i) {
-    table.rows.push_back(row_of(timed[i], times[i], setting.seed));
-    if (i != 0 && i != rungs) {
-      table.rows.back().speedup = inverse(time_ratio(times[i], times[i - 1], setting.seed));
-    }
-    table.rows.back().counts = counts_of(timed[i], table.cold, setting.counters);
-  }
+  table.rows = rows_of(timed, times, rungs, table.cold, setting);
   if (table.rows.back().yours) table.aim = BenchAim{.speed = *table.rows.back().speedup};
-  if (!table.cold) {
-    table.bytes_per_second =
-        warm_read_bytes_per_second(setting.machine.threads, timed[0].whole.bytes);
-  }
+  table.bytes_per_second = std::max(read_before, read_warm());
   return table;
 }
 

@@ -53,13 +53,20 @@ struct Axis {
   }
 };
 
-std::string legend(const BenchResults& results) {
-  std::string line = "          ";
-  const std::vector<BenchRow>& rows = results.tables.front().rows;
+/// "1 v1_scalar  2 v2_avx2", in as many lines as it takes.
+std::string legend(const std::vector<BenchRow>& rows) {
+  constexpr std::size_t kMostColumns = 80;
+  const std::string indent(12, ' ');
+  std::string text, line;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    line += fmt::format("  {} {}", mark_of(rows[i], i), rows[i].rung);
+    const std::string entry = fmt::format("{} {}", mark_of(rows[i], i), rows[i].rung);
+    if (!line.empty() && indent.size() + line.size() + 2 + entry.size() > kMostColumns) {
+      text += indent + line + "\n";
+      line.clear();
+    }
+    line += (line.empty() ? "" : "  ") + entry;
   }
-  return line;
+  return text + indent + line;
 }
 
 }  // namespace
@@ -104,7 +111,7 @@ std::string bench_plot(const BenchResults& results) {
   text += fmt::format("{:>10} +{}\n", "", std::string(kWidth, '-'));
   text += fmt::format("{:>11}{:<10.3g}{:>{}}{:>10.3g}\n", "", x.low, "operations a byte",
                       kWidth - 19, x.high);
-  return text + legend(results);
+  return text + legend(results.tables.front().rows);
 }
 
 }  // namespace qlab

@@ -20,6 +20,11 @@ std::string three_digits(double value) {
   return value >= 0.0995 ? fmt::format("{:.2f}", value) : fmt::format("{:.2g}", value);
 }
 
+/// The same for rates, which are small where a call is slow: "0.022" and no more columns.
+std::string rate(double value) {
+  return value < 0.0995 ? fmt::format("{:.3f}", value) : three_digits(value);
+}
+
 /// "16.8 MB", "1.07 GFLOP".
 std::string scaled(double value, std::string_view unit) {
   constexpr std::pair<double, const char*> kPrefixes[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}};
@@ -68,7 +73,7 @@ std::string row_line(const BenchRow& row) {
       {(row.part < 1 ? "~" : "") + three_digits(1e3 * row.seconds.value), plus_minus(row.seconds),
        speedup_text(row.speedup),
        fmt::format("{:.{}f} %", 100 * row.share, row.share < 0.0995 ? 1 : 0), row.bound(),
-       three_digits(1e-9 * row.ops_per_second()), three_digits(1e-9 * row.bytes_per_second())});
+       rate(1e-9 * row.ops_per_second()), rate(1e-9 * row.bytes_per_second())});
 }
 
 std::string table_title(const BenchTable& table) {
@@ -134,8 +139,10 @@ void table_text(const BenchTable& table, ReportText& text) {
   }
   if (table.aim) {
     text.line(aim_line(*table.aim, text));
-    text.note(fmt::format("Rung {} on one thread, as yours runs, is the row above yours.",
-                          table.aim->rung));
+    text.note(
+        fmt::format("Rung {} on one thread, as yours runs, is the row above yours. Both are held "
+                    "against the ceilings of all threads.",
+                    table.aim->rung));
   }
   counters_lines(table, text);
   for (const std::string& note : table.notes) text.note(note);
