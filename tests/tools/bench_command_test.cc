@@ -78,6 +78,7 @@ TEST(BenchCommand, RefusesBeforeItMeasures) {
   expect_refused({"attention", "--m", "99999"}, "takes contexts of 1 to 32768");
   expect_refused({"w8a8", "--m", "many"}, "--m");
   expect_refused({"w8a8", "--shape", "4096"}, "--shape");
+  expect_refused({"w8a8", "--html", "no/such/folder/page.html"}, "no/such/folder");
   expect_refused({"w8a8", "--threads", "0"}, "--threads");
   expect_refused({"w8a8", "--isa", "nonsense"}, "nonsense");
   expect_refused({"w8a8", "--frobnicate"}, "./lab bench --help");

@@ -168,6 +168,17 @@ TEST(BenchPlot, MarksEveryRungUnderTheRoof) {
   EXPECT_EQ(bench_plot(BenchResults{}), "");
 }
 
+TEST(BenchHtml, HasThePictureAndEveryNumber) {
+  BenchResults r = with_yours({0.31, 0.3, 0.32});
+  r.cpu = "a <fast> & small processor";
+  const std::string html = bench_html(r);
+  EXPECT_THAT(html, AllOf(HasSubstr("<svg"), HasSubstr("v2_avx2"), HasSubstr(">yours<"),
+                          HasSubstr("1000000"), HasSubstr("8000000"), HasSubstr("50.0 %"),
+                          HasSubstr("a &lt;fast&gt; &amp; small processor")));
+  EXPECT_THAT(html, Not(HasSubstr("http://www.w3.org/1999/xhtml")));
+  EXPECT_THAT(html, Not(HasSubstr("<script")));
+}
+
 TEST(BenchJson, HasWhatTheTableHasAndMore) {
   const auto json = nlohmann::json::parse(bench_json(with_yours({0.31, 0.3, 0.32})));
   EXPECT_EQ(json["schema"], "qlab.bench");

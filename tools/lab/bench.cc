@@ -14,6 +14,7 @@
 #include "lab/bench_results.h"
 #include "lab/interrupt.h"
 #include "lab/mine_run.h"
+#include "lab/output_file.h"
 #include "lab/predictions.h"
 #include "model/input_error.h"
 
@@ -90,6 +91,8 @@ int run_bench(const BenchOptions& options, const Learner& learner, const std::st
     if (const auto code = run_with_mine(learner, words)) return *code;
     leave_interrupts();
   }
+  std::optional<OutputFile> html;
+  if (options.html) html.emplace(*options.html);  // refused before anything is measured
   BenchResults results = measure_bench(ladder,
                                        {.shape = shape,
                                         .sizes = sizes_of_m,
@@ -101,6 +104,7 @@ int run_bench(const BenchOptions& options, const Learner& learner, const std::st
                                        learner.terminal);
   if (exercise != nullptr && !options.ours) remark_on_exercise(*exercise, learner, results);
   learner.write(bench_text(results, learner.terminal));
+  if (html) html->commit(bench_html(results));
   if (learner.json) fmt::print("{}", bench_json(results));
   return kDone;
 }

@@ -19,12 +19,13 @@ struct BenchOptions {
   std::string id;  ///< an operation or an exercise, or any part of one; empty: list
   std::vector<std::int64_t>
       m;  ///< rows of X, or contexts; empty: what the ladder is usually run at
-  std::string shape = "4096x4096";    ///< N x K
-  Isa isa = best_isa();               ///< the highest level that rungs may take
-  int threads = available_threads();  ///< ≥ 1
-  bool quick = false;                 ///< fewer rounds
-  bool ours = false;                  ///< without the learner's kernel
-  std::uint64_t seed = 1;             ///< of operands, orders and bootstraps
+  std::string shape = "4096x4096";            ///< N x K
+  Isa isa = best_isa();                       ///< the highest level that rungs may take
+  int threads = available_threads();          ///< ≥ 1
+  bool quick = false;                         ///< fewer rounds
+  bool ours = false;                          ///< without the learner's kernel
+  std::optional<std::filesystem::path> html;  ///< where to write the results as a page
+  std::uint64_t seed = 1;                     ///< of operands, orders and bootstraps
 };
 
 /// The ladder that `typed` means: its name, the exercise that stands in it, or any part of these.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -71,9 +70,7 @@ std::string legend(const std::vector<BenchRow>& rows) {
 
 }  // namespace
 
-std::string bench_plot(const BenchResults& results) {
-  const std::vector<Point> points = points_of(results);
-  if (points.empty()) return "";
+double roof_of(const BenchResults& results) {
   double peak = 0;
   for (const BenchTable& table : results.tables) {
     for (const BenchRow& row : table.rows) {
@@ -81,6 +78,13 @@ std::string bench_plot(const BenchResults& results) {
       if (unit != nullptr) peak = std::max(peak, unit->ops_per_second);
     }
   }
+  return peak;
+}
+
+std::string bench_plot(const BenchResults& results) {
+  const std::vector<Point> points = points_of(results);
+  if (points.empty() || roof_of(results) == 0) return "";
+  const double peak = roof_of(results);
   const double memory = results.memory_bytes_per_second;
   double left = peak / memory, right = left, least = peak, most = peak;
   for (const Point& p : points) {

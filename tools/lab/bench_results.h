@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What `lab bench` finds, and how it is said: as text and as JSON.
+/// What `lab bench` finds, and how it is said: as text, as a page and as JSON.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,7 @@ struct BenchRow {
   // From set_shares().
   double share = 0;        ///< of the roofline: the least time that both ceilings allow / the time
   bool by_memory = false;  ///< bytes need longer than operations do
+  /// The word of reports.
   const char* bound() const { return by_memory ? "memory" : "compute"; }
 
   double ops_per_second() const { return static_cast<double>(cost.flops) / seconds.value; }
@@ -79,6 +80,9 @@ struct BenchResults {
 /// without a measured peak is held against memory alone.
 void set_shares(BenchTable& table, const std::vector<Peak>& peaks);
 
+/// The peak of the fastest unit that any rung of these tables can use; 0 without one.
+double roof_of(const BenchResults& results);
+
 /// The report, in 80 columns.
 std::string bench_text(const BenchResults& results, const Terminal& terminal);
 
@@ -88,5 +92,8 @@ std::string bench_json(const BenchResults& results);
 /// Text: the rungs of all tables under the roof that memory and the best path's peak make. Empty
 /// without rows. Only ASCII.
 std::string bench_plot(const BenchResults& results);
+
+/// A page that needs nothing else: the roofline as a picture, and every number of the tables.
+std::string bench_html(const BenchResults& results);
 
 }  // namespace qlab

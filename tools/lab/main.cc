@@ -193,6 +193,8 @@ void add_bench(CLI::App& app, BenchOptions& options, std::string& isa, bool& jso
   command.add_flag("--quick", options.quick, "Fewer rounds: wider intervals, in a few seconds");
   command.add_flag("--ours", options.ours, "Without your kernel, even if it is done");
   command.add_flag("--json", json, "One JSON object on standard output, text on standard error");
+  command.add_option("--html", options.html, "Also write a page with the roofline to this file")
+      ->type_name("FILE");
   command.add_option("--seed", options.seed, "Seed of operands, orders and bootstraps");
   look.add_to(command);
   command.footer("Example: ./lab bench w8a8_gemm --m 1,128 --threads 1");
