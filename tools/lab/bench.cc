@@ -53,12 +53,6 @@ std::vector<std::int64_t> sizes(const BenchLadder& ladder, const BenchOptions& o
   return ladder.of_context ? std::vector<std::int64_t>{4096} : std::vector<std::int64_t>{1, 128};
 }
 
-/// The exercise of a ladder, if it has one.
-const Exercise* exercise_of(const BenchLadder& ladder, const Learner& learner) {
-  const auto found = std::ranges::find(learner.all, ladder.exercise, &Exercise::id);
-  return found == learner.all.end() ? nullptr : &*found;
-}
-
 /// Whether the file has been worked on: only then building lab_mine can yield anything.
 bool begun(const Learner& learner, const Exercise& exercise) {
   const State state = known_verdict(learner.places, exercise).state;
@@ -84,7 +78,7 @@ int run_bench(const BenchOptions& options, const Learner& learner, const std::st
   const BenchLadder& ladder = find_ladder(learner.all, options.id);
   const BenchShape shape = shape_named(options.shape);
   const std::vector<std::int64_t> sizes_of_m = sizes(ladder, options);
-  const Exercise* exercise = exercise_of(ladder, learner);
+  const Exercise* exercise = exercise_of(learner.all, ladder);
   if (exercise != nullptr && !options.ours && !linked_mine().any() && begun(learner, *exercise)) {
     if (program == kLabMine) throw std::logic_error("lab_mine has no learner's code in it");
     catch_interrupts();

@@ -33,6 +33,9 @@ struct BenchOptions {
 ///         or names the nearest.
 const BenchLadder& find_ladder(const std::vector<Exercise>& all, std::string_view typed);
 
+/// The exercise whose kernel can stand in a ladder; null where there is none.
+const Exercise* exercise_of(const std::vector<Exercise>& all, const BenchLadder& ladder);
+
 /// N and K of "4096x4096". \throws InputError
 BenchShape shape_named(const std::string& text);
 

@@ -15,11 +15,6 @@
 namespace qlab {
 namespace {
 
-const Exercise* exercise_of(const std::vector<Exercise>& all, const BenchLadder& ladder) {
-  const auto found = std::ranges::find(all, ladder.exercise, &Exercise::id);
-  return found == all.end() ? nullptr : &*found;
-}
-
 bool is_part(std::string_view typed, std::string_view name) {
   return !typed.empty() && name.find(typed) != std::string_view::npos;
 }
@@ -68,6 +63,11 @@ std::vector<const Exercise*> exercises_for(const std::vector<Exercise>& all,
 }
 
 }  // namespace
+
+const Exercise* exercise_of(const std::vector<Exercise>& all, const BenchLadder& ladder) {
+  const auto found = std::ranges::find(all, ladder.exercise, &Exercise::id);
+  return found == all.end() ? nullptr : &*found;
+}
 
 const BenchLadder& find_ladder(const std::vector<Exercise>& all, std::string_view typed) {
   const std::vector<const BenchLadder*> found = ladders_for(all, typed);

@@ -18,8 +18,8 @@ namespace {
 
 using test::flush_caches;
 
-constexpr std::int64_t kProbe = 64;  // columns; a multiple of every panel
-constexpr const char* kHere = "this table";
+constexpr std::int64_t kProbe = 64;          // columns; a multiple of every panel
+constexpr const char* kHere = "this table";  // in sentences about the learner's kernel
 constexpr double kLongCall = 0.2;  // seconds; above it a rung computes a part of the columns
 
 /// A candidate, how much of the call it does, and what the whole call costs.
@@ -44,7 +44,8 @@ Timed within_time(std::int64_t columns, Make make) {
   if (columns <= 2 * kProbe) return {std::move(whole), cost};
   const Candidate probe = make(kProbe);
   probe.run();
-  const auto fit = static_cast<std::int64_t>(kLongCall / seconds_of(probe.run)) * kProbe;
+  const double seconds = std::max(seconds_of(probe.run), 1e-9);  // a clock may not have moved
+  const auto fit = static_cast<std::int64_t>(kLongCall / seconds) * kProbe;
   if (fit >= columns) return {std::move(whole), cost};
   const std::int64_t part = std::max(fit, kProbe);
   return {make(part), cost, static_cast<double>(part) / static_cast<double>(columns)};
