@@ -166,6 +166,12 @@ TEST_F(BenchMeasure, EveryRungHasARowBehindTheOneBefore) {
   EXPECT_FALSE(table.aim.has_value());
 }
 
+TEST_F(BenchMeasure, TheTitleHasTheSidesThatThereAre) {
+  EXPECT_EQ(measure("w8a8_gemm", 2).title(), "w8a8_gemm, M = 2, N = 96, K = 64");
+  EXPECT_EQ(measure("quantize_rows", 2).title(), "quantize_rows, M = 2, K = 64");
+  EXPECT_EQ(measure("attention_decode", 70).title(), "attention_decode fp32, context 70");
+}
+
 TEST_F(BenchMeasure, RungsThatTheRunMayNotTakeAreNamed) {
   const BenchTable table = measure("w8a8_gemm", 1, {}, Isa::kScalar);
   EXPECT_THAT(rungs_of(table), ElementsAre("v1_scalar"));

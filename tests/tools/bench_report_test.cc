@@ -109,6 +109,12 @@ TEST(BenchText, AnIntervalThatHoldsOneIsNoDifference) {
   EXPECT_THAT(bench_text(r, Terminal{}), HasSubstr("  same   50 %"));
 }
 
+TEST(BenchText, AnIntervalAsWideAsItsValueIsNoNumber) {
+  BenchResults r = results();
+  r.tables[0].rows[1].seconds = {2e-3, 1e-3, 60e-3};
+  EXPECT_THAT(bench_text(r, Terminal{}), HasSubstr("  2.00 >±99 %   4.00x"));
+}
+
 TEST(BenchText, AShareAboveTheRoofIsAnErrorOfMeasurement) {
   BenchResults r = results();
   r.tables[0].rows[1].share = 1.051;

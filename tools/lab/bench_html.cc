@@ -15,12 +15,6 @@
 namespace qlab {
 namespace {
 
-/// "w8a8_gemm, M = 1", "attention_decode int8, context 4096".
-std::string name_of(const BenchTable& table) {
-  const std::string of = table.label.empty() ? "" : " " + table.label;
-  return fmt::format("{}{}, {} {}", table.operation, of, table.N == 0 ? "context" : "M =", table.M);
-}
-
 double intensity(const BenchRow& row) {
   return static_cast<double>(row.cost.flops) / static_cast<double>(row.cost.bytes);
 }
@@ -72,7 +66,7 @@ HtmlTable ceilings(const BenchResults& results) {
 }
 
 HtmlTable rungs(const BenchTable& table) {
-  HtmlTable html{.caption = name_of(table),
+  HtmlTable html{.caption = table.title(),
                  .head = {"Rung", "Path", "Bound", "Milliseconds", "Faster than the rung before",
                           "Share of the roofline", "Bytes", "Operations"},
                  .rows = {},

@@ -44,16 +44,14 @@ json table_json(const BenchTable& table) {
   for (const BenchRow& row : table.rows) rows.push_back(row_json(row));
   json object = {{"operation", table.operation},
                  {"format", table.label.empty() ? json(nullptr) : json(table.label)},
-                 {table.N == 0 ? "context" : "M", table.M},
+                 {table.K == 0 ? "context" : "M", table.M},
                  {"cold", table.cold},
                  {"ceiling_bytes_per_second", table.bytes_per_second},
                  {"rungs", rows},
                  {"notes", table.notes},
                  {"yours", nullptr}};
-  if (table.N != 0) {
-    object["N"] = table.N;
-    object["K"] = table.K;
-  }
+  if (table.N != 0) object["N"] = table.N;
+  if (table.K != 0) object["K"] = table.K;
   if (table.aim) {
     object["yours"] = {{"state", table.aim->slow() ? "done_slow" : "done"},
                        {"rung", table.aim->rung},

@@ -136,7 +136,7 @@ BenchTable measure_ladder(const BenchLadder& ladder, const std::string& label,
                    .label = label,
                    .products = ladder.products,
                    .M = M,
-                   .N = ladder.of_context ? 0 : shape.N,
+                   .N = problem.columns,
                    .K = ladder.of_context ? 0 : shape.K,
                    .cold = starts_cold(ladder, M)};
   std::vector<Timed> timed = rungs_within_time(problem, M, setting.machine, table.notes);

@@ -55,12 +55,16 @@ struct BenchTable {
   std::string operation;
   std::string label = {};  ///< the format of the cache, or empty
   Products products = Products::kFloat;
-  std::int64_t M = 1, N = 0, K = 0;  ///< of attention M is the context, and N and K are 0
+  /// Of attention M is the context, and N and K are 0; a quantizer of rows has no N.
+  std::int64_t M = 1, N = 0, K = 0;
   bool cold = true;
   double bytes_per_second = 0;  ///< what memory, or warm caches, give
   std::vector<BenchRow> rows = {};
   std::optional<BenchAim> aim = {};
   std::vector<std::string> notes = {};  ///< sentences: what was not run, and why
+
+  /// "w8a8_gemm, M = 1, N = 4096, K = 4096", "attention_decode int8, context 4096".
+  std::string title() const;
 };
 
 struct BenchResults {

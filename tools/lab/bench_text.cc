@@ -41,7 +41,7 @@ std::string ops_name(Products products) { return products == Products::kFloat ? 
 std::string plus_minus(const Interval& interval) {
   const double side =
       std::max(interval.high - interval.value, interval.value - interval.low) / interval.value;
-  return fmt::format("±{:.0f} %", 100 * side);
+  return side > 0.995 ? ">±99 %" : fmt::format("±{:.0f} %", 100 * side);
 }
 
 /// "3.1x"; an interval that holds 1 is no difference.
@@ -76,13 +76,6 @@ std::string row_line(const BenchRow& row) {
        rate(1e-9 * row.ops_per_second()), rate(1e-9 * row.bytes_per_second())});
 }
 
-std::string table_title(const BenchTable& table) {
-  const std::string of = table.label.empty() ? "" : " " + table.label;
-  if (table.N == 0) return fmt::format("{}{}, context {}", table.operation, of, table.M);
-  return fmt::format("{}{}, M = {}, N = {}, K = {}", table.operation, of, table.M, table.N,
-                     table.K);
-}
-
 std::string aim_line(const BenchAim& aim, const ReportText& text) {
   return fmt::format("  {}{}  {:.2f}x of rung {} ({:.2f}–{:.2f})",
                      text.styled(Style::kGreen, "DONE"),
@@ -112,7 +105,7 @@ void counters_lines(const BenchTable& table, ReportText& text) {
 }
 
 void table_text(const BenchTable& table, ReportText& text) {
-  text.title(table_title(table));
+  text.title(table.title());
   const Cost& cost = table.rows.front().cost;
   text.note(fmt::format("A call: {} and {}, {:.1f} operations a byte. {}: {:.1f} GB/s.",
                         scaled(static_cast<double>(cost.bytes), "B"),
@@ -164,6 +157,13 @@ void ceilings_text(const BenchResults& results, ReportText& text) {
 }
 
 }  // namespace
+
+std::string BenchTable::title() const {
+  std::string text = operation + (label.empty() ? "" : " " + label);
+  if (K == 0) return text + fmt::format(", context {}", M);
+  text += fmt::format(", M = {}", M);
+  return text + (N == 0 ? "" : fmt::format(", N = {}", N)) + fmt::format(", K = {}", K);
+}
 
 void set_shares(BenchTable& table, const std::vector<Peak>& peaks) {
   for (BenchRow& row : table.rows) {
