@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The ladders of `lab bench`: which ones a word means, that their rungs are right on their operands,
-/// and which rows a measurement has. No test looks at a time.
+/// The ladders of `lab bench`: which ones a word means, that their rungs are right on their
+/// operands, and which rows a measurement has. No test looks at a time.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

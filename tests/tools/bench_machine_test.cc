@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What `lab bench` knows of the machine: peaks of its units, which of them can be believed and which
-/// a rung may use, and why counters are not there.
+/// What `lab bench` knows of the machine: peaks of its units, which of them can be believed and
+/// which a rung may use, and why counters are not there.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

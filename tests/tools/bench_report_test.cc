@@ -26,8 +26,8 @@ BenchRow row(const std::string& rung, Isa path, double seconds) {
           .rounds = 21};
 }
 
-/// Memory gives 1 GB/s, so a call of 1 MB takes a millisecond; the units do 2 or 16 GFLOP/s, so that 8
-/// million operations take 4 ms or half of one.
+/// Memory gives 1 GB/s, so a call of 1 MB takes a millisecond; the units do 2 or 16 GFLOP/s, so
+/// that 8 million operations take 4 ms or half of one.
 BenchResults results() {
   BenchResults r{.cpu = "a processor",
                  .date = "2026-01-31T10:15:02Z",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// `lab bench`: the rungs of one operation, and a learner's kernel beside them, against the roofline.
+/// `lab bench`: the rungs of one operation, and a learner's kernel beside them, against the
+/// roofline.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +30,8 @@ struct BenchOptions {
 };
 
 /// The ladder that `typed` means: its name, the exercise that stands in it, or any part of these.
-/// \throws InputError that lists the ladders that match, says why an exercise has no kernel to time,
-///         or names the nearest.
+/// \throws InputError that lists the ladders that match, says why an exercise has no kernel to
+///         time, or names the nearest.
 const BenchLadder& find_ladder(const std::vector<Exercise>& all, std::string_view typed);
 
 /// The exercise whose kernel can stand in a ladder; null where there is none.
@@ -39,9 +40,9 @@ const Exercise* exercise_of(const std::vector<Exercise>& all, const BenchLadder&
 /// N and K of "4096x4096". \throws InputError
 BenchShape shape_named(const std::string& text);
 
-/// Without an id: lists the ladders. With one: measures and prints. Where the exercise of the ladder is
-/// finished, `lab` starts lab_mine with the same words and that measures; `program` is its file name.
-/// Returns the exit code. \throws InputError, Interrupted
+/// Without an id: lists the ladders. With one: measures and prints. Where the exercise of the
+/// ladder is finished, `lab` starts lab_mine with the same words and that measures; `program` is
+/// its file name. Returns the exit code. \throws InputError, Interrupted
 int run_bench(const BenchOptions& options, const Learner& learner, const std::string& program,
               const std::vector<std::string>& words);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The ladders that `lab bench` measures, and their operands. A new ladder is a line of the table in
-/// bench_ladders.cc.
+/// The ladders that `lab bench` measures, and their operands. A new ladder is a line of the table
+/// in bench_ladders.cc.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@
 
 namespace qlab {
 
-/// Of the operands: weights [N, K] and up to most_m rows of activations. Of attention M is the context.
+/// Of the operands: weights [N, K] and up to most_m rows of activations. Of attention M is the
+/// context.
 struct BenchShape {
   std::int64_t N, K, most_m;
   std::uint64_t seed;
@@ -27,8 +28,9 @@ struct BenchShape {
 struct BenchProblem {
   /// Output columns of which a slow rung may compute a part only; 0 when a call cannot be cut.
   std::int64_t columns = 0;
-  /// Every rung of the table, in its order, whether this processor has its instructions or not. Each
-  /// check() runs the rung again on poisoned outputs and asks the oracle. The pool must outlive them.
+  /// Every rung of the table, in its order, whether this processor has its instructions or not.
+  /// Each check() runs the rung again on poisoned outputs and asks the oracle. The pool must
+  /// outlive them.
   std::function<std::vector<Candidate>(std::int64_t M, std::int64_t columns, ThreadPool& threads)>
       rungs;
   /// The learner's kernel at M, where it takes that; none otherwise.

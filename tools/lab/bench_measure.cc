@@ -68,7 +68,8 @@ std::vector<Timed> rungs_within_time(const BenchProblem& problem, std::int64_t M
   return all;
 }
 
-/// What the learner's candidate aims at, and the candidate; nothing unless it is right and fast enough.
+/// What the learner's candidate aims at, and the candidate; nothing unless it is right and fast
+/// enough.
 std::vector<Timed> yours_within_time(const BenchProblem& problem, std::int64_t M,
                                      const BenchSetting& setting, std::vector<std::string>& notes) {
   if (problem.yours(setting.mine, M, problem.columns).empty()) return {};

@@ -29,9 +29,9 @@ constexpr bool starts_cold(const BenchLadder& ladder, std::int64_t M) {
   return ladder.of_context || M <= 16;
 }
 
-/// Times every rung that the machine can run, turn by turn, and with it the learner's kernel and its
-/// aim, rung 1 on one thread; then checks all outputs and counts one more call each. Shares are not
-/// set yet, and `bytes_per_second` only for warm operands.
+/// Times every rung that the machine can run, turn by turn, and with it the learner's kernel and
+/// its aim, rung 1 on one thread; then checks all outputs and counts one more call each. Shares are
+/// not set yet, and `bytes_per_second` only for warm operands.
 /// \throws WrongOutput when a rung of ours is wrong.
 BenchTable measure_ladder(const BenchLadder& ladder, const std::string& label,
                           const BenchProblem& problem, const BenchShape& shape, std::int64_t M,

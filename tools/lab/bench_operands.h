@@ -2,10 +2,10 @@
 /// \file
 /// How operands and a table of rungs become a ladder that can be timed.
 ///
-/// Operands are a class with kRungs, its table; cost(M, columns); call(run, M, columns, threads), one
-/// call of a rung; poison(), which makes all outputs wrong; and check(name, M, columns), which throws
-/// WrongOutput. Those that an exercise fits also have kMine, a member of Mine; kMostMOfMine; and
-/// call_yours(function, M, columns).
+/// Operands are a class with kRungs, its table; cost(M, columns); call(run, M, columns, threads),
+/// one call of a rung; poison(), which makes all outputs wrong; and check(name, M, columns), which
+/// throws WrongOutput. Those that an exercise fits also have kMine, a member of Mine; kMostMOfMine;
+/// and call_yours(function, M, columns).
 #pragma once
 
 #include <algorithm>

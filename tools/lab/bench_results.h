@@ -80,8 +80,8 @@ struct BenchResults {
   std::vector<std::string> remarks = {};  ///< sentences about the whole run
 };
 
-/// Fills the shares of a table from its own bytes a second and the peak that each path can use. A path
-/// without a measured peak is held against memory alone.
+/// Fills the shares of a table from its own bytes a second and the peak that each path can use. A
+/// path without a measured peak is held against memory alone.
 void set_shares(BenchTable& table, const std::vector<Peak>& peaks);
 
 /// The peak of the fastest unit that any rung of these tables can use; 0 without one.

@@ -2,8 +2,8 @@
 /// \file
 /// Sums enough to hide the latency of each instruction, in registers, and no memory at all.
 ///
-/// Every sum depends on itself only, or the compiler would take its product out of the loop; and sums
-/// begin with different values, or it would find out that they stay equal and keep one.
+/// Every sum depends on itself only, or the compiler would take its product out of the loop; and
+/// sums begin with different values, or it would find out that they stay equal and keep one.
 #include "lab/peak_loops.h"
 
 #include "common/isa.h"
@@ -188,8 +188,8 @@ __attribute__((target("amx-tile,amx-bf16"))) std::uint64_t floats_amx(std::int64
   return static_cast<std::uint32_t>(tile[0]);
 }
 
-// Not every compiler's __builtin_cpu_supports knows these names. Intel, "Architecture Instruction Set
-// Extensions", CPUID leaf 7.
+// Not every compiler's __builtin_cpu_supports knows these names. Intel, "Architecture Instruction
+// Set Extensions", CPUID leaf 7.
 bool has_bf16() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (best_isa() < Isa::kAvx512 || __get_cpuid_count(7, 1, &a, &b, &c, &d) == 0) return false;

@@ -47,8 +47,8 @@ struct PeakLimits {
 /// Why a reading cannot be believed, or "". \param ratio to the unit `beside`; 0 without one
 std::string doubt_about(const PeakLimits& limits, double ops_per_cycle, double ratio);
 
-/// Bytes a second that all threads together read of `bytes` that were just read: the ceiling of a call
-/// whose operands stay in the caches.
+/// Bytes a second that all threads together read of `bytes` that were just read: the ceiling of a
+/// call whose operands stay in the caches.
 double warm_read_bytes_per_second(ThreadPool& threads, std::int64_t bytes);
 
 }  // namespace qlab
