@@ -129,6 +129,8 @@ doctor_judges_the_machine() {
 arguments_and_exit_code_pass_through() {
   expect 4 '<compare><--json><a b.json><>' lab compare --json 'a b.json' ''
   grep -q -- '--build.*--target lab ' "$CALLS" || fail "compare builds more than lab: $(<"$CALLS")"
+  expect 4 '<bench><w8a8_gemm>' lab bench w8a8_gemm
+  grep -q -- '--build.*--target all ' "$CALLS" && fail "bench builds more than lab: $(<"$CALLS")"
   expect 4 '<selftest>' lab selftest
   grep -q -- '--build.*--target all ' "$CALLS" || fail "selftest does not build all: $(<"$CALLS")"
   [[ $(grep -c -- --preset "$CALLS") == 1 ]] || fail "configured twice: $(<"$CALLS")"

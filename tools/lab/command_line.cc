@@ -151,8 +151,8 @@ int LearnerCommands::run_without_command() {
 
 std::optional<int> LearnerCommands::run(const CLI::App& app) {
   const std::string name = app.get_subcommands().at(0)->get_name();
-  constexpr std::string_view kOfMain[] = {"compare", "calibrate", "plot", "serve-bench",
-                                          "selftest"};
+  constexpr std::string_view kOfMain[] = {"compare", "bench",       "calibrate",
+                                          "plot",    "serve-bench", "selftest"};
   if (std::ranges::find(kOfMain, name) != std::end(kOfMain)) return std::nullopt;
   const Learner here = learner();
   if (name == "list") return run_list(here, list_);

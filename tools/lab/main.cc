@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/bench.h"
 #include "lab/calibrate.h"
 #include "lab/command_line.h"
 #include "lab/compare.h"
@@ -175,6 +176,30 @@ void add_serve_bench(CLI::App& app, ServeBenchOptions& options, Look& look) {
   command.footer("Example: ./lab serve-bench --on h200 --model 70b --memory 140GiB --formats int8");
 }
 
+void add_bench(CLI::App& app, BenchOptions& options, std::string& isa, bool& json, Look& look) {
+  constexpr int kMostThreads = 1024;
+  CLI::App& command = *app.add_subcommand(
+      "bench", "Time every rung of an operation, and your kernel, against the roofline");
+  command.add_option("id", options.id, "An operation, an exercise, or a part; without one, a list")
+      ->type_name("OP");
+  command.add_option("--m", options.m, "Rows of X, such as 1,8,32,128,512; of attention, contexts")
+      ->delimiter(',')
+      ->type_name("LIST");
+  command.add_option("--shape", options.shape, "Of the weights")->type_name("NxK");
+  command.add_option("--threads", options.threads, "How many threads compute")
+      ->check(CLI::Range(1, kMostThreads));
+  command.add_option("--isa", isa, "The highest level of instructions that rungs may take")
+      ->check(CLI::IsMember(isa_names()));
+  command.add_flag("--quick", options.quick, "Fewer rounds: wider intervals, in a few seconds");
+  command.add_flag("--ours", options.ours, "Without your kernel, even if it is done");
+  command.add_flag("--json", json, "One JSON object on standard output, text on standard error");
+  command.add_option("--html", options.html, "Also write a page with the roofline to this file")
+      ->type_name("FILE");
+  command.add_option("--seed", options.seed, "Seed of operands, orders and bootstraps");
+  look.add_to(command);
+  command.footer("Example: ./lab bench w8a8_gemm --m 1,128 --threads 1");
+}
+
 struct GateFlags {
   bool gate = false;
   GateOptions options;
@@ -221,6 +246,8 @@ int run(int argc, char** argv) {
   CalibrateOptions calibrate;
   PlotOptions plot;
   ServeBenchOptions serve_bench;
+  BenchOptions bench;
+  bool bench_json = false;
   SelftestOptions selftest;
   GateFlags gate;
   std::string isa, calibrator = "percentile";
@@ -230,6 +257,7 @@ int run(int argc, char** argv) {
   add_calibrate(app, calibrate, calibrator, look);
   add_plot(app, plot, look);
   add_serve_bench(app, serve_bench, look);
+  add_bench(app, bench, isa, bench_json, look);
   add_selftest(app, selftest, gate, look);
   app.require_subcommand(0, 1);  // "a command is missing" would hide the name of a wrong one
 
@@ -263,10 +291,14 @@ int run(int argc, char** argv) {
     serve_bench.threads = available_threads();
     return run_serve_bench(serve_bench, terminal);
   }
+  const std::string program = std::filesystem::path(argv[0]).filename();
+  const std::vector<std::string> words = {argv + 1, argv + argc};
+  if (app.got_subcommand("bench")) {
+    bench.isa = usable_isa(isa);
+    return run_bench(bench, learner_here(look.color, look.ascii, bench_json), program, words);
+  }
   compare.isa = usable_isa(isa);
-  if (compare.mine_use.asked)
-    return compare_mine(compare, look, std::filesystem::path(argv[0]).filename(),
-                        {argv + 1, argv + argc});
+  if (compare.mine_use.asked) return compare_mine(compare, look, program, words);
   return run_compare(compare, terminal);
 }
 
