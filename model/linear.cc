@@ -7,13 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include "01_fp16_baseline/fp16_gemm.h"
+#include "01_fp16_baseline/fp16_panel_gemm.h"
 #include "01_fp16_baseline/fp32_gemm.h"
 #include "02_int8_calibration/llm_int8.h"
 #include "02_int8_calibration/quantize_static.h"
-#include "02_int8_calibration/w8a8_gemm.h"
+#include "02_int8_calibration/w8a8_panel_gemm.h"
 #include "03_int4_weight_only/int4_weights.h"
-#include "03_int4_weight_only/w4a16_gemm.h"
+#include "03_int4_weight_only/w4a16_panel_gemm.h"
 #include "03_int4_weight_only/w4a8_gemm.h"
 #include "common/matrix.h"
 #include "model/narrow.h"
@@ -45,18 +45,20 @@ template <class Format, auto kGemm>
 class NarrowLinear final : public Linear {
  public:
   NarrowLinear(MatrixView<const float> weight, const Machine& machine)
-      : weight_(narrow<Format>("weight", weight, machine)) {}
+      : weight_(pack_panels<Format>(narrow<Format>("weight", weight, machine).view())) {}
   void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
     kGemm(narrow<Format>("activation", X, machine).view(), weight_.view(), Y, machine);
   }
   void read_row(std::int64_t n, std::span<float> out) const override {
-    const Format* row = weight_.view().row(n);
-    for (std::size_t k = 0; k < out.size(); ++k) out[k] = to_float(row[k]);
+    const Panels<Format> w = weight_.view();
+    for (std::int64_t k = 0; k < w.K; ++k) {
+      out[static_cast<std::size_t>(k)] = to_float(w.weight(n, k));
+    }
   }
-  std::int64_t bytes() const override { return static_cast<std::int64_t>(weight_.bytes()); }
+  std::int64_t bytes() const override { return weight_.bytes(); }
 
  private:
-  Matrix<Format> weight_;  // [N, K]
+  PanelMatrix<Format> weight_;  // [N, K]
 };
 
 /// Rows in INT8 with their scales; weights once, activations in every call.
@@ -88,24 +90,41 @@ class Int8Linear final : public Linear {
  public:
   Int8Linear(MatrixView<const float> weight, const Int8Activations& activations,
              const Machine& machine)
-      : weight_(quantized(weight, Granularity::kPerRow, machine)), activations_(activations) {
-    const bool decomposes = activations.outliers_from.has_value();
-    QLAB_CHECK(!(decomposes && activations.absmax),
-               "make_linear: a scale fixed ahead of time and outlier columns exclude each other; "
-               "columns are found in the call");
-    if (decomposes && !activations.outliers_from_codes) {
-      outliers_ = narrow<half_t>("weight", weight, machine);
-    }
-  }
+      : weight_(pack_panels(quantized(weight, Granularity::kPerRow, machine).view())),
+        activations_(activations) {}
   void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
-    if (activations_.outliers_from) {
-      llm_int8_gemm(X, {weight_.view(), outliers_.view()}, *activations_.outliers_from, Y, machine);
-      return;
-    }
     const Int8Matrix x = activations_.absmax
                              ? quantized(X, int8_scale(*activations_.absmax), machine)
                              : quantized(X, activations_.granularity, machine);
-    w8a8_gemm(x.view(), weight_.view(), Y, machine);
+    w8a8_panel_gemm(x.view(), weight_.view(), Y, machine);
+  }
+  void read_row(std::int64_t n, std::span<float> out) const override {
+    const Int8Panels w = weight_.view();
+    for (std::int64_t k = 0; k < w.codes.K; ++k) {
+      out[static_cast<std::size_t>(k)] = w.scale[n] * static_cast<float>(w.codes.weight(n, k));
+    }
+  }
+  std::int64_t bytes() const override { return weight_.bytes(); }
+
+ private:
+  Int8PanelMatrix weight_;
+  Int8Activations activations_;
+};
+
+/// LLM.int8(): columns of W are picked in the call, so it stays in rows.
+class LlmInt8Linear final : public Linear {
+ public:
+  LlmInt8Linear(MatrixView<const float> weight, const Int8Activations& activations,
+                const Machine& machine)
+      : weight_(quantized(weight, Granularity::kPerRow, machine)),
+        outliers_from_(*activations.outliers_from) {
+    QLAB_CHECK(!activations.absmax,
+               "make_linear: a scale fixed ahead of time and outlier columns exclude each other; "
+               "columns are found in the call");
+    if (!activations.outliers_from_codes) outliers_ = narrow<half_t>("weight", weight, machine);
+  }
+  void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
+    llm_int8_gemm(X, {weight_.view(), outliers_.view()}, outliers_from_, Y, machine);
   }
   void read_row(std::int64_t n, std::span<float> out) const override {
     const float scale = weight_.scale[static_cast<std::size_t>(n)];
@@ -119,36 +138,22 @@ class Int8Linear final : public Linear {
 
  private:
   Int8Matrix weight_;
-  Matrix<half_t> outliers_;  // [N, K] where LLM.int8() keeps a copy, else [0, 0]
-  Int8Activations activations_;
+  Matrix<half_t> outliers_;  // [N, K] where a copy is kept, else [0, 0]
+  float outliers_from_;
 };
 
+/// 4-bit weights in panels; activations in FP16, or in INT8.
 class Int4Linear final : public Linear {
  public:
-  explicit Int4Linear(Int4Matrix weight) : weight_(std::move(weight)) {}
+  Int4Linear(const Int4Matrix& weight, bool int8_activations)
+      : weight_(pack_panels(weight.view())), int8_activations_(int8_activations) {}
   void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
-    w4a16_gemm(narrow<half_t>("activation", X, machine).view(), weight_.view(), Y, machine);
-  }
-  void read_row(std::int64_t n, std::span<float> out) const override {
-    const Int4Weights w = weight_.view();
-    for (std::int64_t k = 0; k < w.K; ++k) {
-      const std::int64_t g = k / w.group_size;
-      out[static_cast<std::size_t>(k)] =
-          to_float(w.scale(n, g)) * static_cast<float>(w.code(n, k) - w.zero_point(n, g));
+    if (int8_activations_) {
+      const Int8Matrix x = quantized(X, Granularity::kPerRow, machine);
+      w4a8_gemm(x.view(), weight_.view(), Y, machine);
+      return;
     }
-  }
-  std::int64_t bytes() const override { return weight_.bytes(); }
-
- private:
-  Int4Matrix weight_;
-};
-
-class W4A8Linear final : public Linear {
- public:
-  explicit W4A8Linear(const Int4Matrix& weight) : weight_(pack_panels(weight.view())) {}
-  void run(MatrixView<const float> X, MatrixView<float> Y, const Machine& machine) const override {
-    const Int8Matrix x = quantized(X, Granularity::kPerRow, machine);
-    w4a8_gemm(x.view(), weight_.view(), Y, machine);
+    w4a16_panel_gemm(narrow<half_t>("activation", X, machine).view(), weight_.view(), Y, machine);
   }
   void read_row(std::int64_t n, std::span<float> out) const override {
     const Int4Panels w = weight_.view();
@@ -163,6 +168,7 @@ class W4A8Linear final : public Linear {
 
  private:
   Int4PanelMatrix weight_;
+  bool int8_activations_;
 };
 
 }  // namespace
@@ -191,10 +197,13 @@ std::unique_ptr<Linear> make_linear(MatrixView<const float> weight, const Linear
     case WeightFormat::kFp32:
       return std::make_unique<Fp32Linear>(weight);
     case WeightFormat::kFp16:
-      return std::make_unique<NarrowLinear<half_t, fp16_gemm>>(weight, machine);
+      return std::make_unique<NarrowLinear<half_t, fp16_panel_gemm>>(weight, machine);
     case WeightFormat::kBf16:
-      return std::make_unique<NarrowLinear<bf16_t, bf16_gemm>>(weight, machine);
+      return std::make_unique<NarrowLinear<bf16_t, bf16_panel_gemm>>(weight, machine);
     case WeightFormat::kInt8:
+      if (recipe.activations.outliers_from) {
+        return std::make_unique<LlmInt8Linear>(weight, recipe.activations, machine);
+      }
       return std::make_unique<Int8Linear>(weight, recipe.activations, machine);
     case WeightFormat::kInt4:
     case WeightFormat::kW4A8:
@@ -207,8 +216,7 @@ std::unique_ptr<Linear> make_linear(const Int4Matrix& weight, WeightFormat forma
   QLAB_CHECK(format == WeightFormat::kInt4 || format == WeightFormat::kW4A8,
              "make_linear: ", weight_format_name(format),
              " does not store 4-bit weights; use int4 or w4a8");
-  if (format == WeightFormat::kInt4) return std::make_unique<Int4Linear>(weight);
-  return std::make_unique<W4A8Linear>(weight);
+  return std::make_unique<Int4Linear>(weight, format == WeightFormat::kW4A8);
 }
 
 Isa linear_path(WeightFormat format, Isa isa) {
@@ -216,13 +224,13 @@ Isa linear_path(WeightFormat format, Isa isa) {
     case WeightFormat::kFp32:
       return best_rung(kFp32GemmRungs, isa).needs;
     case WeightFormat::kFp16:
-      return best_rung(kFp16GemmRungs, isa).needs;
+      return best_rung(kFp16PanelGemmRungs, isa).needs;
     case WeightFormat::kBf16:
-      return best_rung(kBf16GemmRungs, isa).needs;
+      return best_rung(kBf16PanelGemmRungs, isa).needs;
     case WeightFormat::kInt8:
-      return best_rung(kW8A8GemmRungs, isa).needs;
+      return best_rung(kW8A8PanelGemmRungs, isa).needs;
     case WeightFormat::kInt4:
-      return best_rung(kW4A16GemmRungs, isa).needs;
+      return best_rung(kW4A16PanelGemmRungs, isa).needs;
     case WeightFormat::kW4A8:
       return best_rung(kW4A8GemmRungs, isa).needs;
   }

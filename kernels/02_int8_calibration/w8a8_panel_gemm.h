@@ -25,6 +25,9 @@ struct Int8Panels {
   Panels<std::int8_t> codes;
   const float* scale;        // [padded N]  > 0, zeros behind the last
   const std::int32_t* sums;  // [padded N]  Σₖ code[n, k]
+
+  /// The first `rows` rows of W; a multiple of kPanelColumns, or all.
+  Int8Panels first(std::int64_t rows) const { return {codes.first(rows), scale, sums}; }
 };
 
 /// The same, with its memory.

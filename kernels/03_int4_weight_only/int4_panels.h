@@ -62,6 +62,10 @@ struct Int4Panels {
   std::int64_t N, K, group_size;
   MatrixView<const std::uint8_t> panels;  // [⌈N / 32⌉, int4_panel_bytes]  as above
 
+  /// The first `rows` rows of W; a multiple of kPanelColumns, or all.
+  Int4Panels first(std::int64_t rows) const {
+    return {rows, K, group_size, panels.rows_from(0, panel_count(rows))};
+  }
   /// Groups of a row.
   std::int64_t groups() const { return int4_groups(K, group_size); }
   /// Weights of group g in a row.

@@ -57,6 +57,10 @@ struct Panels {
   const T* at(std::int64_t panel, std::int64_t k) const {
     return panels.row(panel) + k * kPanelColumns;
   }
+  /// The first `rows` rows of W; a multiple of kPanelColumns, or all.
+  Panels first(std::int64_t rows) const {
+    return {rows, K, panels.rows_from(0, panel_count(rows))};
+  }
   /// The weight in row n, column k.
   T weight(std::int64_t n, std::int64_t k) const {
     constexpr std::int64_t kRun = kPanelRun<T>;

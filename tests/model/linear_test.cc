@@ -170,10 +170,11 @@ TEST_P(LinearFormats, StoresWeightsNearTheOriginals) {
 
 TEST_P(LinearFormats, CountsItsBytes) {
   const std::int64_t groups = 3;  // of 32 along 70
-  const std::int64_t expected[] = {4 * kN * kK, 2 * kN * kK, 2 * kN * kK, kN * kK + 4 * kN,
-                                   kN * kK / 2 + kN * groups * 3,
-                                   // Panels of 32 rows; groups of 32, 32 and 6 k, padded to 8.
-                                   32 * (72 / 2 + groups * 3)};
+  // A panel of 32 rows. K is padded to 64 bytes of a row, 96 and 128 elements; of 4 bits, each group
+  // of 32, 32 and 6 to 8. INT8 has a scale and a sum a row.
+  const std::int64_t int4 = 32 * (72 / 2 + groups * 3);
+  const std::int64_t expected[] = {4 * kN * kK,       2 * 32 * 96, 2 * 32 * 96,
+                                   32 * 128 + 8 * 32, int4,        int4};
   const Matrix<float> weight(kN, kK);
   ThreadPool threads(1);
   EXPECT_EQ(make(weight.view(), GetParam(), {threads})->bytes(),

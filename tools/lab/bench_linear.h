@@ -218,13 +218,8 @@ struct W4A8Operands : Int8Sides {
         W(quantize_int4_rtn(w.view(), kBenchGroup)),
         panels(pack_panels(W.view())) {}
 
-  /// Whole panels, for a part of the columns is a multiple of theirs.
-  Int4Panels weights(std::int64_t columns) const {
-    Int4Panels part = panels.view();
-    part.N = columns;
-    part.panels = part.panels.rows_from(0, int4_panels(columns));
-    return part;
-  }
+  /// A part of the columns is whole panels.
+  Int4Panels weights(std::int64_t columns) const { return panels.view().first(columns); }
   Cost cost(std::int64_t M, std::int64_t columns) const {
     return w4a8_gemm_cost(M, columns, x.cols(), kBenchGroup);
   }

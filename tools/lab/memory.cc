@@ -53,22 +53,29 @@ LlamaConfig llama2_7b() {
           .rope_scaling = std::nullopt};
 }
 
+/// Elements of a matrix in panels, with their padding.
+template <class T>
+std::int64_t panel_elements(std::int64_t N, std::int64_t K) {
+  return panel_count(N) * kPanelColumns *
+         ((K + kPanelDepth<T> - 1) / kPanelDepth<T> * kPanelDepth<T>);
+}
+
 std::int64_t linear_layer_bytes(const Recipe& recipe, std::int64_t N, std::int64_t K) {
   switch (recipe.weights) {
     case WeightFormat::kFp32:
       return 4 * N * K;
     case WeightFormat::kFp16:
     case WeightFormat::kBf16:
-      return 2 * N * K;
+      return 2 * panel_elements<bf16_t>(N, K);
     case WeightFormat::kInt8: {
       const Int8Activations& a = recipe.activations;
-      const bool keeps_fp16 = a.outliers_from && !a.outliers_from_codes;
-      return N * K + 4 * N + (keeps_fp16 ? 2 * N * K : 0);
+      // LLM.int8() keeps rows, and perhaps a copy in FP16; panels have a scale and a sum a row.
+      if (a.outliers_from) return N * K + 4 * N + (a.outliers_from_codes ? 0 : 2 * N * K);
+      return panel_elements<std::int8_t>(N, K) + 8 * panel_count(N) * kPanelColumns;
     }
-    case WeightFormat::kW4A8:  // panels are padded
-      return panel_count(N) * int4_panel_bytes(K, recipe.group_size);
+    case WeightFormat::kW4A8:
     case WeightFormat::kInt4:
-      return N * ((K + 1) / 2) + 3 * N * int4_groups(K, recipe.group_size);
+      return panel_count(N) * int4_panel_bytes(K, recipe.group_size);
   }
   return 0;
 }
