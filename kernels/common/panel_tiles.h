@@ -89,7 +89,7 @@ struct Block {
 };
 
 /// The sums of a block, `steps_at_once` at a time: those of the first panel for all tiles, then those of
-/// the next panel. W is fetched `ahead` bytes ahead by the first tile that meets it.
+/// the next panel. W is fetched `ahead` bytes ahead by the last tiles: X of the others would push it out.
 template <class Kernel, class T>
 void add_block(const Tiles<typename Kernel::Word>& x, const Panels<T>& W,
                const Block<typename Kernel::Sum>& block, std::int64_t steps_at_once,
@@ -100,7 +100,8 @@ void add_block(const Tiles<typename Kernel::Word>& x, const Panels<T>& W,
       for (std::int64_t t = block.t0; t < block.t_end; ++t) {
         with_rows<Kernel::kMaxRows>(x.rows(t), [&](auto rows) {
           Kernel::template add<rows()>(x.words(t, s), W.at(p, s * kPanelRun<T>), steps,
-                                       t == block.t0 ? ahead : 0, s == 0, block.of(p, x.first(t)));
+                                       t >= block.t_end - 2 ? ahead : 0, s == 0,
+                                       block.of(p, x.first(t)));
         });
       }
     }
