@@ -58,7 +58,9 @@ QLAB_AVX512 void dot_products(const Row* rows, const Block<Code>& block, int cou
 }
 
 /// out = out · shrink + Σ weight · V for VECS vectors of channels from d on; the last one has
-/// `last` ≤ 16 channels. The next block of K is on its way meanwhile.
+/// `last` ≤ 16 channels. The next block of K is on its way meanwhile: each pass over the tokens fetches
+/// its part of it from end to end, for the processor follows lines in their order, and not every second
+/// one.
 template <int ROWS, int VECS, class Code>
 QLAB_AVX512 void add_values(const Row* rows, const Block<Code>& block, int count,
                             const float (*weights)[kBlock], const float* shrink, std::int64_t d,
@@ -75,7 +77,9 @@ QLAB_AVX512 void add_values(const Row* rows, const Block<Code>& block, int count
   }
   for (int t = 0; t < count; ++t) {
     const Code* v = block.v + t * block.D + d;
-    if (VECS > 1) prefetch(block.k + (kBlock + t) * block.D + d, 16 * VECS);
+    if (VECS > 1) {
+      prefetch(block.k + kBlock * block.D + (d / (16 * VECS) * kBlock + t) * 16 * VECS, 16 * VECS);
+    }
 #pragma GCC unroll 4
     for (int i = 0; i < VECS; ++i) {
       const __m512 v16 = load16(v + 16 * i, lanes);
