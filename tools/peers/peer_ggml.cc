@@ -27,6 +27,14 @@ struct InitParameters {
 /// ggml's numbers of the types that are compared.
 enum Type { kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ8_0 = 8, kQ4_K = 12, kBF16 = 30 };
 
+/// How ggml's own workers wait: `poll` is how long they spin before they sleep.
+struct PoolParameters {
+  bool cpus[512];
+  int threads, priority;
+  std::uint32_t poll;
+  bool strict, paused;
+};
+
 struct Ggml {
   Handle (*init)(InitParameters);
   Handle (*new_tensor_2d)(Handle, int, std::int64_t, std::int64_t);
@@ -46,6 +54,9 @@ struct Ggml {
   std::size_t (*row_size)(int, std::int64_t);
   Handle (*cpu_init)();
   void (*cpu_threads)(Handle, int);
+  void (*pool_parameters)(PoolParameters*, int);
+  Handle (*new_pool)(PoolParameters*);
+  void (*cpu_pool)(Handle, Handle);
   Handle (*cpu_registry)();
   Handle (*device)(Handle, std::size_t);
   Handle (*procedure)(Handle, const char*);
@@ -61,6 +72,10 @@ Handle backend_for(int threads) {
   if (backend == nullptr) {
     backend = ggml.cpu_init();
     ggml.cpu_threads(backend, threads);
+    PoolParameters parameters = {};
+    ggml.pool_parameters(&parameters, threads);
+    parameters.poll = 0;  // spinning after a call they would take the next library's core
+    ggml.cpu_pool(backend, ggml.new_pool(&parameters));
   }
   return backend;
 }
@@ -177,6 +192,9 @@ void load_ggml(const std::string& folder) {
   find(ggml.buffer_name, base, "ggml_backend_buft_name");
   find(ggml.cpu_init, cpu, "ggml_backend_cpu_init");
   find(ggml.cpu_threads, cpu, "ggml_backend_cpu_set_n_threads");
+  find(ggml.pool_parameters, base, "ggml_threadpool_params_init");
+  find(ggml.new_pool, cpu, "ggml_threadpool_new");
+  find(ggml.cpu_pool, cpu, "ggml_backend_cpu_set_threadpool");
   find(ggml.cpu_registry, cpu, "ggml_backend_cpu_reg");
   ggml.loaded = true;
 }
