@@ -47,13 +47,13 @@ struct Integers {
   __m512i lower, upper;
 };
 
-/// The zero points of 16 columns, four times each: as codes lie in a chunk.
+/// The zero points of 16 columns [16], four times each: as codes lie in a chunk.
 QLAB_AVX512 inline __m512i spread_zero_points(const std::uint8_t* from) {
   const __m512i z = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
   return _mm512_mullo_epi32(z, _mm512_set1_epi32(0x01010101));
 }
 
-/// One half of a chunk: 16 columns.
+/// One half of a chunk: 16 columns, codes [64] of two k each.
 QLAB_AVX512 inline Integers integers(const std::uint8_t* codes, __m512i zero) {
   const __m512i mask = _mm512_set1_epi8(kInt4Max);
   const __m512i both = _mm512_loadu_si512(codes);
@@ -62,7 +62,7 @@ QLAB_AVX512 inline Integers integers(const std::uint8_t* codes, __m512i zero) {
           _mm512_sub_epi8(_mm512_and_si512(_mm512_srli_epi16(both, 4), mask), zero)};
 }
 
-/// totals[r, n] += scale[n] · sums[r, n] for 32 columns; sums are float or int32.
+/// totals [rows, 32] += scales [32] in FP16 · sums [rows, 32]; sums are float or int32.
 template <class Sum>
 QLAB_AVX512 void add_scaled(const Sum* sums, int rows, const std::uint8_t* scales, float* totals) {
   const auto scale = [scales](int n) QLAB_AVX512 {

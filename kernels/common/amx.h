@@ -75,6 +75,7 @@ void store(void* to, std::int64_t stride) {
 
 /// C += A · B of signed bytes, sums in int32, which wrap around.
 struct Int8Products {
+  /// C += A · B; tiles by their numbers.
   template <int C, int A, int B>
   static void add() {
     asm volatile("tdpbssd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(C), "i"(A), "i"(B) : "memory");
@@ -82,6 +83,7 @@ struct Int8Products {
 };
 /// C += A · B of BF16, sums in FP32, each rounded to nearest; subnormal operands count as 0.
 struct Bf16Products {
+  /// C += A · B; tiles by their numbers.
   template <int C, int A, int B>
   static void add() {
     asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(C), "i"(A), "i"(B) : "memory");
@@ -129,7 +131,7 @@ class Rows {
   std::uint8_t* memory_;
 };
 
-/// The first `count` elements of a row, at most 64 bytes, and zeros behind them.
+/// The first `count` elements of a row [count], at most 64 bytes [64], and zeros behind them.
 template <class T>
 void copy_step(const T* from, std::int64_t count, std::uint8_t* to) {
   if (count * static_cast<std::int64_t>(sizeof(T)) >= kTileBytes) {

@@ -8,9 +8,11 @@
 #include <cmath>
 #include <cstring>
 
+#include "01_fp16_baseline/fp16_gemm.h"
 #include "common/matrix.h"
 #include "common/random.h"
 #include "model/linear.h"
+#include "model/narrow.h"
 #include "support/problems.h"
 #include "support/seed.h"
 
@@ -31,9 +33,9 @@ class Int8Kinds : public testing::Test {
   Int8Kinds() : weight_(normal_operand(kN, kK, random_)), x_(normal_operand(kM, kK, random_)) {
     for (std::int64_t m = 0; m < kM; ++m) x_.view()(m, 5) *= 40;
   }
-  Matrix<float> run(const Int8Activations& activations, WeightFormat format = WeightFormat::kInt8) {
+  Matrix<float> run(const Int8Activations& activations) {
     Matrix<float> y(kM, kN);
-    make_linear(weight_.view(), {.weights = format, .activations = activations}, machine_)
+    make_linear(weight_.view(), {WeightFormat::kInt8, 0, activations}, machine_)
         ->run(x_.view(), y.view(), machine_);
     return y;
   }
@@ -79,15 +81,20 @@ TEST_F(Int8Kinds, WithNothingButOutliersLlmInt8IsFp16) {
   for (std::int64_t m = 0; m < kM; ++m) {
     for (std::int64_t k = 0; k < kK; ++k) x_.view()(m, k) += x_.view()(m, k) < 0 ? -1.0F : 1.0F;
   }
-  EXPECT_TRUE(same_bits(run({.outliers_from = 0.5F}), run({}, WeightFormat::kFp16)));
+  Matrix<float> y(kM, kN);
+  fp16_gemm(narrow<half_t>("x", x_.view(), machine_).view(),
+            narrow<half_t>("weight", weight_.view(), machine_).view(), y.view(), machine_);
+  EXPECT_TRUE(same_bits(run({.outliers_from = 0.5F}), y));
 }
 
 TEST_F(Int8Kinds, OnlyLlmInt8KeepsASecondCopy) {
   const auto bytes = [&](const Int8Activations& activations) {
     return make_linear(weight_.view(), {WeightFormat::kInt8, 0, activations}, machine_)->bytes();
   };
-  EXPECT_EQ(bytes({}), kN * kK + 4 * kN);
-  EXPECT_EQ(bytes({.absmax = 1.0F}), kN * kK + 4 * kN);
+  // One panel of 32 rows, K padded to twice 64 bytes; beside each row its scale and its sum.
+  const std::int64_t panels = 32 * 128 + 32 * (4 + 4);
+  EXPECT_EQ(bytes({}), panels);
+  EXPECT_EQ(bytes({.absmax = 1.0F}), panels);
   EXPECT_EQ(bytes({.outliers_from = 6.0F}), 3 * kN * kK + 4 * kN);
   EXPECT_EQ(bytes({.outliers_from = 6.0F, .outliers_from_codes = true}), kN * kK + 4 * kN);
 }

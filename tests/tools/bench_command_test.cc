@@ -73,20 +73,20 @@ TEST(BenchCommand, RefusesBeforeItMeasures) {
   expect_refused({"gemm"}, "is part of");
   expect_refused({"half_formats"}, "half_formats has no kernel");
   expect_refused({"fp16_gemv"}, "need a GPU");
-  expect_refused({"w8a8", "--m", "0"}, "--m 0");
-  expect_refused({"w8a8", "--m", "1,9999"}, "--m 9999: w8a8_gemm takes rows of 1 to 4096");
+  expect_refused({"w8a8_gemm", "--m", "0"}, "--m 0");
+  expect_refused({"w8a8_gemm", "--m", "1,9999"}, "--m 9999: w8a8_gemm takes rows of 1 to 4096");
   expect_refused({"attention", "--m", "99999"}, "takes contexts of 1 to 32768");
-  expect_refused({"w8a8", "--m", "many"}, "--m");
-  expect_refused({"w8a8", "--shape", "4096"}, "--shape");
-  expect_refused({"w8a8", "--html", "no/such/folder/page.html"}, "no/such/folder");
-  expect_refused({"w8a8", "--threads", "0"}, "--threads");
-  expect_refused({"w8a8", "--isa", "nonsense"}, "nonsense");
-  expect_refused({"w8a8", "--frobnicate"}, "./lab bench --help");
+  expect_refused({"w8a8_gemm", "--m", "many"}, "--m");
+  expect_refused({"w8a8_gemm", "--shape", "4096"}, "--shape");
+  expect_refused({"w8a8_gemm", "--html", "no/such/folder/page.html"}, "no/such/folder");
+  expect_refused({"w8a8_gemm", "--threads", "0"}, "--threads");
+  expect_refused({"w8a8_gemm", "--isa", "nonsense"}, "nonsense");
+  expect_refused({"w8a8_gemm", "--frobnicate"}, "./lab bench --help");
 }
 
 TEST(BenchCommand, MeasuresASmallLayer) {
-  const Finished run = bench({"w8a8", "--shape", "96x64", "--m", "1,20", "--quick", "--threads",
-                              "1", "--isa", "scalar", "--json", "--ours"});
+  const Finished run = bench({"w8a8_gemm", "--shape", "96x64", "--m", "1,20", "--quick",
+                              "--threads", "1", "--isa", "scalar", "--json", "--ours"});
   ASSERT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(run.err, HasSubstr("w8a8_gemm, M = 20, N = 96, K = 64"));
   const auto json = nlohmann::json::parse(run.out);

@@ -47,7 +47,8 @@ const BenchLadder& ladder(std::string_view name) {
 
 TEST(BenchLadders, AreFoundByAnyUnambiguousPart) {
   EXPECT_EQ(found("w8a8_gemm"), "w8a8_gemm");
-  EXPECT_EQ(found("w8a8"), "w8a8_gemm") << "exercises of that name do not count beside it";
+  EXPECT_EQ(found("w8a8_p"), "w8a8_panel_gemm");
+  EXPECT_EQ(found("w4a8"), "w4a8_gemm") << "exercises of that name do not count beside it";
   EXPECT_EQ(found("attention"), "attention_decode");
   EXPECT_EQ(found("static"), "quantize_static");
 }

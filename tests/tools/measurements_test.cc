@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "01_fp16_baseline/fp16_gemm.h"
+#include "01_fp16_baseline/fp16_panel_gemm.h"
 #include "lab/interleaved.h"
 #include "model/linear.h"
 #include "tools/small_results.h"
@@ -115,7 +115,7 @@ TEST(TimedProblems, TakeThePathThatTheyName) {
   }
   const Machine best{threads, best_isa()};
   EXPECT_EQ(layer.candidates(1, 64, true, best).front().path,
-            best_rung(kFp16GemmRungs, best_isa()).needs);
+            best_rung(kFp16PanelGemmRungs, best_isa()).needs);
   EXPECT_EQ(layer.candidates(1, 64, true, best).back().name, "int4_g128 on scalar");
   EXPECT_EQ(layer.candidates(1, 64, true, best).back().path, Isa::kScalar);
   EXPECT_EQ(attention.candidates(1, 1024, true, best).back().name, "kv_int8 on scalar");
