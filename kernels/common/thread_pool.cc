@@ -58,6 +58,7 @@ void* ThreadPool::scratch_bytes(std::size_t bytes) {
 }
 
 void ThreadPool::run_erased(std::int64_t count, Call call, void* task) {
+  if (count == 1) return call(task, 0);  // a worker would wake for nothing, and be waited for
   call_ = call;
   task_ = task;
   count_ = count;

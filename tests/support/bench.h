@@ -46,7 +46,7 @@ void bench_call(benchmark::State& state, Isa needs, Cache cache, Cost cost, Thre
   const Ceilings& ceiling = ceilings(threads);
   double seconds = 0;
   for (auto _ : state) {
-    if (cache == Cache::kCold) flush_caches();
+    if (cache == Cache::kCold) flush_caches(threads);
     const auto start = std::chrono::steady_clock::now();
     call();
     benchmark::ClobberMemory();

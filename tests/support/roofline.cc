@@ -184,4 +184,9 @@ void flush_caches() {
   for (std::size_t i = 0; i < buffer.bytes(); i += 64) ++buffer.data()[i];  // a line at a time
 }
 
+void flush_caches(ThreadPool& threads) {
+  flush_caches();
+  threads.run(threads.size(), [](std::int64_t) {});
+}
+
 }  // namespace qlab::test

@@ -19,4 +19,8 @@ double fma_flops_per_second(ThreadPool& threads);
 /// Reads and writes more memory than the last-level cache holds, so that operands leave it.
 void flush_caches();
 
+/// flush_caches, then a round without work: the threads are awake, as they are between the operations of
+/// a model. To wake one that sleeps takes as long as a small product.
+void flush_caches(ThreadPool& threads);
+
 }  // namespace qlab::test

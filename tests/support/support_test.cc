@@ -115,6 +115,8 @@ TEST(Roofline, MeasuresWithOneThreadAndWithTwo) {
     EXPECT_TRUE(flops > 0 && std::isfinite(flops)) << flops;
   }
   flush_caches();
+  ThreadPool threads(2);
+  flush_caches(threads);
 }
 
 }  // namespace

@@ -154,7 +154,8 @@ BenchTable measure_ladder(const BenchLadder& ladder, const std::string& label,
   for (const Timed& one : timed) candidates.push_back(one.candidate);
   Pace pace = setting.pace;
   pace.cold = table.cold;
-  Times times = interleaved(candidates, pace, setting.seed, flush_caches);
+  Times times =
+      interleaved(candidates, pace, setting.seed, [&] { flush_caches(setting.machine.threads); });
   drop_troubled(candidates, times, kHere, table.notes);
   timed.resize(candidates.size(), timed[0]);  // the learner's is the last
   times = whole_times(timed, std::move(times));

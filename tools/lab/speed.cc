@@ -34,7 +34,8 @@ std::string plain_form(std::string_view name) {
 /// Collects rows; knows the rates and the names.
 class Collector {
  public:
-  Collector(Speed& speed, std::uint64_t seed) : speed_(speed), seed_(seed) {}
+  Collector(Speed& speed, std::uint64_t seed, ThreadPool& threads)
+      : speed_(speed), seed_(seed), threads_(threads) {}
 
   /// Times ours, and beside them what is right and fast enough of the learner's.
   void time(const std::string& operation, std::vector<Candidate> candidates,
@@ -42,7 +43,7 @@ class Collector {
     for (const Candidate& candidate : mine) {
       if (admit_mine(candidate, operation, speed_.about_mine)) candidates.push_back(candidate);
     }
-    Times times = interleaved(candidates, pace, seed_, flush_caches);
+    Times times = interleaved(candidates, pace, seed_, [this] { flush_caches(threads_); });
     drop_troubled(candidates, times, operation, speed_.about_mine);
     add(operation, candidates, times);
   }
@@ -80,6 +81,7 @@ class Collector {
 
   Speed& speed_;
   std::uint64_t seed_;
+  ThreadPool& threads_;
 };
 
 double seconds_of(const std::function<void()>& call) {
@@ -226,7 +228,7 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
               .fma_flops_per_second = fma_flops_per_second(machine.threads),
               .rows = {},
               .crossovers = {}};
-  Collector collector(speed, seed);
+  Collector collector(speed, seed, machine.threads);
   std::size_t operations = 1;
   for (const SpeedPlan::Layer& layer : plan.layers) operations += layer.tokens.size();
   operations += plan.batches.size();
