@@ -18,7 +18,7 @@
 namespace qlab {
 namespace {
 
-constexpr std::int64_t kFewRows = 12;
+constexpr std::int64_t kFewRows = 16;
 constexpr std::int64_t kStepK = 32;       // of BF16 in 64 bytes
 constexpr std::int64_t kBlockSteps = 8;   // of W, split: 32 KiB
 constexpr std::int64_t kBlockRows = 128;  // of X, which W is split once for: 2 MiB at K = 4096

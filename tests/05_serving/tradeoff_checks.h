@@ -166,6 +166,7 @@ inline GoldenTradeoff read_golden_tradeoff() {
     if (kind == "score") {
       golden.score.right = integer();
       golden.score.wrong = integer();
+      golden.score.not_measured = integer();
     }
     if (kind == "surprise") {
       const std::string id = word();

@@ -70,6 +70,7 @@ TEST_F(MeasuredNumbers, HaveThreeDigitsUnlessToldOtherwise) {
   EXPECT_EQ(text("list[2].x", ""), "0.00123");
   EXPECT_EQ(text("C07", ""), "0.500");
   EXPECT_EQ(text("list[M=16,path=b].M", ""), "16.0");
+  EXPECT_EQ(text("list[M=16,path=*].M", ""), "16.0");
   EXPECT_EQ(text("h200_lab03 roofline.zero", "0.0"), "0.0") << "no minus before a zero";
 }
 

@@ -122,6 +122,18 @@ QLAB_AVX2 FmaWork fma_avx2() {
   for (int j = 1; j < kSums; ++j) sums[0] = _mm256_add_ps(sums[0], sums[j]);
   return {.sum = _mm256_cvtss_f32(sums[0]), .flops = 2 * 8 * kSums * kFmaSteps};
 }
+
+QLAB_AVX512 FmaWork fma_avx512() {
+  const __m512 factor = _mm512_set1_ps(0.999F), term = _mm512_set1_ps(1.0F);
+  __m512 sums[kSums];
+  for (__m512& sum : sums) sum = term;
+  for (std::int64_t i = 0; i < kFmaSteps; ++i) {
+#pragma GCC unroll 12
+    for (int j = 0; j < kSums; ++j) sums[j] = _mm512_fmadd_ps(sums[j], factor, term);
+  }
+  for (int j = 1; j < kSums; ++j) sums[0] = _mm512_add_ps(sums[0], sums[j]);
+  return {.sum = _mm512_cvtss_f32(sums[0]), .flops = 2 * 16 * kSums * kFmaSteps};
+}
 #endif
 
 /// Sequential and side by side: which one is faster depends on the processor's prefetchers.
@@ -134,6 +146,7 @@ std::vector<std::uint64_t (*)(const char*, std::int64_t)> read_patterns() {
 
 FmaWork (*fma_loop())() {
 #if QLAB_X86
+  if (best_isa() >= Isa::kAvx512) return fma_avx512;
   if (best_isa() >= Isa::kAvx2) return fma_avx2;
 #endif
   return fma_portable;

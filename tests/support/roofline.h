@@ -12,8 +12,8 @@ namespace qlab::test {
 /// over a buffer well beyond the last-level cache, each the median of several passes.
 double read_bytes_per_second(ThreadPool& threads);
 
-/// FP32 operations a second of all threads together, a multiply-add counted as two: AVX2 and FMA
-/// where the processor has them, else the compiler's best with plain C++.
+/// FP32 operations a second of all threads together, a multiply-add counted as two: in the
+/// widest vectors of the processor, else the compiler's best with plain C++.
 double fma_flops_per_second(ThreadPool& threads);
 
 /// Reads and writes more memory than the last-level cache holds, so that operands leave it.

@@ -15,7 +15,7 @@ namespace qlab {
 double serving_seconds(const CompareOptions& options);
 
 /// Sweeps the formats of this run and adds what claims may ask. The part by the clock is left out of a
-/// quick run, on a forced path and with another model, for it would take minutes there.
+/// quick run, forced to the scalar path and with another model, for it would take minutes there.
 /// \param progress  called with the share that is done, and what is next
 std::vector<ServingSweep> measure_serving(
     const CompareOptions& options, const Plan& plan, const Checkpoint& checkpoint,

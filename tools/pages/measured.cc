@@ -48,8 +48,15 @@ std::vector<std::string_view> operands(std::string_view what) {
   return {what.substr(0, slash), what.substr(slash + 3)};
 }
 
+/// A star in `wanted` stands for any text.
 bool equals(const Json& value, std::string_view wanted) {
-  if (value.is_string()) return value.get_ref<const std::string&>() == wanted;
+  if (value.is_string()) {
+    const std::string_view text = value.get_ref<const std::string&>();
+    const auto star = wanted.find('*');
+    if (star == std::string_view::npos) return text == wanted;
+    return text.size() + 1 >= wanted.size() && text.starts_with(wanted.substr(0, star)) &&
+           text.ends_with(wanted.substr(star + 1));
+  }
   return value.dump() == wanted;
 }
 
@@ -127,8 +134,14 @@ std::string formatted(double value, std::string_view how) {
   return digits(value * known->factor, decimals) + " " + (unit == "us" ? "µs" : unit);
 }
 
-std::string command_of(std::string_view file) {
-  if (file.find("_lab") == std::string_view::npos) return "./lab compare --json results.json";
+/// What has to be typed to measure the figures of `file` anew.
+std::string command_of(std::string_view file, const Json& circumstances) {
+  if (file.find("_lab") == std::string_view::npos) {
+    return fmt::format("./lab compare{} --json results.json",
+                       circumstances.value("isa_forced", false)
+                           ? " --isa " + circumstances.at("isa").get<std::string>()
+                           : "");
+  }
   constexpr std::array kBenches{"fp16", "int8", "int4", "kv"};
   const int lab = file.back() - '1';
   return fmt::format("build/cuda/exercises/{}_cuda_bench > results.json",
@@ -199,7 +212,7 @@ std::vector<Origin> Measured::origins(std::string_view what) const {
             ? c.at("device").get<std::string>()
             : fmt::format("{}, {} threads", c.at("cpu").get<std::string>(), c.at("threads").dump());
     result.push_back(
-        {file, machine, c.at("date").get<std::string>().substr(0, 10), command_of(file)});
+        {file, machine, c.at("date").get<std::string>().substr(0, 10), command_of(file, c)});
   }
   return result;
 }

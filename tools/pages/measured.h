@@ -28,8 +28,8 @@ struct Origin {
 ///     h200_lab03 table[operation=w4a16_gemv_warp,path=exercise,N=8192,K=28672].of_read_bandwidth
 ///     A / B                                       of two such numbers
 ///
-/// `[key=value,…]` picks the one element of a list that has them all, `[3]` the fourth; a comma before a
-/// blank belongs to its value.
+/// `[key=value,…]` picks the one element of a list that has them all, a star in a value standing for
+/// any text, `[3]` the fourth; a comma before a blank belongs to its value.
 class Measured {
  public:
   /// Reads all JSON files of `folder`. \throws InputError naming the one that is none.
