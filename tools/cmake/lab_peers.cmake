@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The lab's kernels beside other libraries': lab_peers times what libqlab_peer.so and its rivals export.
-# Neither is part of a plain build: `./lab peers` asks for them.
+# Neither is linked in a plain build: `./lab peers` asks for them. What lab_peers is made of compiles always.
 
 # lab_peers(): the program, and the lab's kernels as a library with a C interface.
 function(lab_peers)
@@ -15,16 +15,18 @@ function(lab_peers)
 
   file(GLOB sources CONFIGURE_DEPENDS tools/peers/*.cc)
   list(FILTER sources EXCLUDE REGEX "/qlab_peer\\.cc$")
-  add_executable(lab_peers EXCLUDE_FROM_ALL ${sources})
-  target_link_libraries(lab_peers PRIVATE lab_options lab_tools lab_support ${CMAKE_DL_LIBS})
-  target_compile_definitions(lab_peers PRIVATE QLAB_PEER_FILE="$<TARGET_FILE:qlab_peer>")
-  add_dependencies(lab_peers qlab_peer)
+  add_library(lab_peers_objects OBJECT ${sources})
+  target_link_libraries(lab_peers_objects PUBLIC lab_options lab_tools lab_support ${CMAKE_DL_LIBS})
+  target_compile_definitions(lab_peers_objects PRIVATE QLAB_PEER_FILE="$<TARGET_FILE:qlab_peer>")
   lab_peer_library(QLAB_OPENBLAS cblas.h openblas)
   lab_peer_library(QLAB_ONEDNN dnnl.hpp dnnl)
   find_package(OpenMP QUIET)
   if(OpenMP_CXX_FOUND)
-    target_link_libraries(lab_peers PRIVATE OpenMP::OpenMP_CXX)
+    target_link_libraries(lab_peers_objects PUBLIC OpenMP::OpenMP_CXX)
   endif()
+  add_executable(lab_peers EXCLUDE_FROM_ALL $<TARGET_OBJECTS:lab_peers_objects>)
+  target_link_libraries(lab_peers PRIVATE lab_peers_objects)
+  add_dependencies(lab_peers qlab_peer)
 endfunction()
 
 # lab_peer_library(DEFINE header library): links a rival where it is installed.
@@ -32,10 +34,10 @@ function(lab_peer_library define header library)
   find_path(${define}_INCLUDE ${header} PATH_SUFFIXES ${CMAKE_LIBRARY_ARCHITECTURE} openblas)
   find_library(${define}_LIBRARY ${library})
   if(${define}_INCLUDE AND ${define}_LIBRARY)
-    target_include_directories(lab_peers SYSTEM PRIVATE ${${define}_INCLUDE})
-    target_link_libraries(lab_peers PRIVATE ${${define}_LIBRARY})
-    target_compile_definitions(lab_peers PRIVATE ${define}=1)
+    target_include_directories(lab_peers_objects SYSTEM PRIVATE ${${define}_INCLUDE})
+    target_link_libraries(lab_peers_objects PUBLIC ${${define}_LIBRARY})
+    target_compile_definitions(lab_peers_objects PRIVATE ${define}=1)
   else()
-    target_compile_definitions(lab_peers PRIVATE ${define}=0)
+    target_compile_definitions(lab_peers_objects PRIVATE ${define}=0)
   endif()
 endfunction()

@@ -76,7 +76,7 @@ class Comparison {
     }
     for (const Candidate& candidate : candidates) candidate.run();  // what they allocate, they have
     const Pace pace{options_.rounds, options_.rounds, 0, cold};
-    const Times times = interleaved(candidates, pace, /*seed=*/1, test::flush_caches);
+    const Times times = interleaved(candidates, pace, /*seed=*/1, [] { test::flush_caches(); });
     fmt::print("\n{}, M = {}{}\n", operation, M, cold ? ", caches emptied before each call" : "");
     for (std::size_t i = 0; i < peers.size(); ++i) {
       print_row(operation, M, ops, peers[i], median_interval(times[i], 1), cold);
