@@ -107,7 +107,7 @@ function(lab_exercise module file)
   target_link_libraries(${op}.tests PRIVATE lab_options ${libraries} lab_support
     GTest::gmock GTest::gtest)
   target_compile_definitions(${op}.tests PRIVATE QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  target_compile_options(${op}.tests PRIVATE -O1)
+  target_compile_options(${op}.tests PRIVATE ${LAB_TEST_OPTIONS})
   if(extension STREQUAL ".cu")
     lab_cuda_on_cpu(${op}.tests ${tests})
   else()
