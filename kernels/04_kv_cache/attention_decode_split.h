@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <span>
 
-#include "04_kv_cache/enqueue.h"
+#include "simt/enqueue.h"
 #include "04_kv_cache/kv_device.h"
 #include "common/contract.h"
 
