@@ -5,11 +5,9 @@
 
 #include <cublasLt.h>
 
-#include <algorithm>
+#include <array>
 #include <string>
-#include <vector>
 
-#include "simt/buffer.h"
 #include "simt/enqueue.h"
 #include "simt/simt.h"
 
@@ -17,7 +15,7 @@ namespace qlab::gpu {
 
 inline void check(cublasStatus_t status, const char* what) {
   if (status != CUBLAS_STATUS_SUCCESS) {
-    throw simt::Error(std::string(what) + ": " + cublasGetStatusString(status));
+    throw simt::Error(std::string(what) + ": " + cublasLtGetStatusString(status));
   }
 }
 
@@ -57,14 +55,11 @@ class LtProduct {
     check(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
                                                &bytes, sizeof bytes),
           "cuBLASLt");
-    proposed_.resize(8);
-    int count = 0;
     check(cublasLtMatmulAlgoGetHeuristic(handle_, product_, w_, x_, y_, y_, wish,
                                          static_cast<int>(proposed_.size()), proposed_.data(),
-                                         &count),
+                                         &count_),
           "cuBLASLt has no algorithm for this product");
     cublasLtMatmulPreferenceDestroy(wish);
-    proposed_.resize(static_cast<std::size_t>(count));
   }
   LtProduct(const LtProduct&) = delete;
   LtProduct& operator=(const LtProduct&) = delete;
@@ -80,8 +75,8 @@ class LtProduct {
     simt::check(cudaEventCreate(&start), "event");
     simt::check(cudaEventCreate(&stop), "event");
     float best = 0;
-    std::size_t fastest = 0;
-    for (chosen_ = 0; chosen_ < proposed_.size(); ++chosen_) {
+    int fastest = 0;
+    for (chosen_ = 0; chosen_ < count_; ++chosen_) {
       constexpr int kCalls = 20;
       for (int i = 0; i < 1 + kCalls; ++i) {
         run(x, w, y, stream);
@@ -107,7 +102,8 @@ class LtProduct {
     const bool whole = types_.scale == CUDA_R_32I;
     check(cublasLtMatmul(handle_, product_, whole ? static_cast<const void*>(&whole_one) : &one, w,
                          w_, x, x_, whole ? static_cast<const void*>(&whole_zero) : &zero, y, y_, y,
-                         y_, &proposed_[chosen_].algo, workspace_.data(), kWorkspace, stream),
+                         y_, &proposed_[static_cast<std::size_t>(chosen_)].algo, workspace_.data(),
+                         kWorkspace, stream),
           "cuBLASLt");
   }
 
@@ -118,8 +114,8 @@ class LtProduct {
   cublasLtHandle_t handle_ = nullptr;
   cublasLtMatmulDesc_t product_ = nullptr;
   cublasLtMatrixLayout_t w_ = nullptr, x_ = nullptr, y_ = nullptr;
-  std::vector<cublasLtMatmulHeuristicResult_t> proposed_;
-  std::size_t chosen_ = 0;
+  std::array<cublasLtMatmulHeuristicResult_t, 8> proposed_{};
+  int count_ = 0, chosen_ = 0;
   simt::Buffer<unsigned char> workspace_;
 };
 

@@ -79,49 +79,57 @@ struct Product {
 template <class T>
 Problem problem(const char* name, int M, int N, int K) {
   const auto p = std::make_shared<Product<T>>(M, N, K);
-  Problem result{.operation = name,
-                 .shape = shape_text(M, N, K),
-                 .cost = gemm_cuda_cost(M, N, K),
-                 .products = name,
-                 .copies = p->copies,
-                 .contenders = {},
-                 .memory = p};
-  const auto poison = [p](std::size_t, Stream stream) { poison_nan(p->y, stream); };
-  const auto right = [p](std::size_t copy) { return p->right(copy); };
-  const double plain_flops = 2.0 * M * N * K;
+  Problem result;
+  result.operation = name;
+  result.shape = shape_text(M, N, K);
+  result.cost = gemm_cuda_cost(M, N, K);
+  result.products = name;
+  result.copies = p->copies;
+  result.memory = p;
+  const auto add = [&result, p](std::string_view contender, bool ours,
+                                std::function<void(std::size_t, Stream)> run) {
+    result.contenders.push_back({std::string(contender), ours, std::move(run),
+                                 [p](std::size_t, Stream stream) { poison_nan(p->y, stream); },
+                                 [p](std::size_t copy) { return p->right(copy); }});
+  };
   for (const auto& rung : kGemmCudaRungs<T>) {
     // Rungs of a hundredth of the speed need not be waited for where the work is large.
     const bool slow = rung.name == "v1_naive" || rung.name == "v2_tiles";
-    if (!rung.runs_on(capability()) || (slow && plain_flops > 3e11)) continue;
-    result.contenders.push_back({std::string(rung.name), true,
-                                 [p, run = rung.run](std::size_t copy, Stream stream) {
-                                   run(p->x.data(), p->weights(copy), p->y.data(), p->M, p->N, p->K,
-                                       stream);
-                                 },
-                                 poison, right});
+    if (!rung.runs_on(capability()) || (slow && 2.0 * M * N * K > 3e11)) continue;
+    GemmCuda<T>* const run = rung.run;
+    add(rung.name, true, [p, run](std::size_t copy, Stream stream) {
+      run(p->x.data(), p->weights(copy), p->y.data(), p->M, p->N, p->K, stream);
+    });
   }
 #if defined(QLAB_CUBLAS)
-  result.contenders.push_back({"cuBLASLt", false,
-                               [p](std::size_t copy, Stream stream) {
-                                 p->peer->run(p->x.data(), p->weights(copy), p->y.data(), stream);
-                               },
-                               poison, right});
+  add("cuBLASLt", false, [p](std::size_t copy, Stream stream) {
+    p->peer->run(p->x.data(), p->weights(copy), p->y.data(), stream);
+  });
 #endif
   return result;
+}
+
+template <class T>
+void add(Ladder& ladder, const char* name, int M, int N, int K) {
+  const auto make = [name, M, N, K]() { return problem<T>(name, M, N, K); };
+  ladder.entries.push_back({std::string(name) + ", " + shape_text(M, N, K), make});
 }
 
 }  // namespace
 
 Ladder gemm_ladder() {
-  Ladder ladder{"gemm", {}};
-  for (const auto& [N, K] : {std::pair{4096, 4096}, {11008, 4096}, {28672, 8192}}) {
+  Ladder ladder;
+  ladder.operation = "gemm";
+  struct Layer {
+    int N, K;
+  };
+  for (const Layer layer : {Layer{4096, 4096}, Layer{11008, 4096}, Layer{28672, 8192}}) {
     for (const int M : {16, 64, 256, 512, 1024, 4096}) {
-      ladder.problems.push_back(
-          [=, N = N, K = K] { return problem<__nv_bfloat16>("bf16_gemm", M, N, K); });
+      add<__nv_bfloat16>(ladder, "bf16_gemm", M, layer.N, layer.K);
     }
   }
-  ladder.problems.push_back([] { return problem<half>("fp16_gemm", 4096, 4096, 4096); });
-  ladder.problems.push_back([] { return problem<__nv_bfloat16>("bf16_gemm", 8192, 8192, 8192); });
+  add<__nv_bfloat16>(ladder, "bf16_gemm", 8192, 8192, 8192);
+  add<half>(ladder, "fp16_gemm", 4096, 4096, 4096);
   return ladder;
 }
 

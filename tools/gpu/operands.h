@@ -9,7 +9,6 @@
 #include <string>
 
 #include "common/random.h"
-#include "simt/buffer.h"
 #include "simt/enqueue.h"
 #include "simt/simt.h"
 
