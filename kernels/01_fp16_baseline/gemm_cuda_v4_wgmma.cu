@@ -9,23 +9,14 @@
 ///         reach Hopper's full rate
 /// Needs   Hopper
 #include "01_fp16_baseline/gemm_cuda.h"
+#include "01_fp16_baseline/gemm_cuda_formats.h"
 #include "simt/tensor_map.h"
-#include "simt/wgmma.h"
 
 namespace qlab {
 namespace {
 
 constexpr int kTile = 128, kDepth = 64, kStages = 4, kGroup = 128, kThreads = 2 * kGroup;
 constexpr int kRowBytes = kDepth * 2, kTileBytes = kTile * kRowBytes;
-
-__device__ __forceinline__ void multiply(float (&d)[64], std::uint64_t a, std::uint64_t b, int add,
-                                         half) {
-  hopper::wgmma_f16(d, a, b, add);
-}
-__device__ __forceinline__ void multiply(float (&d)[64], std::uint64_t a, std::uint64_t b, int add,
-                                         __nv_bfloat16) {
-  hopper::wgmma_bf16(d, a, b, add);
-}
 
 template <class T>
 __global__ void __launch_bounds__(kThreads, 1)
@@ -63,7 +54,9 @@ __global__ void __launch_bounds__(kThreads, 1)
     const std::uint64_t w = hopper::wgmma_operand(stage + kTileBytes);
     hopper::wgmma_fence();
 #pragma unroll
-    for (int i = 0; i < kDepth / 16; ++i) multiply(d, x + 2 * i, w + 2 * i, step + i, T(0.0F));
+    for (int i = 0; i < kDepth / 16; ++i) {
+      HalfFormat<T>::multiply(d, x + 2 * i, w + 2 * i, step + i);
+    }
     hopper::wgmma_commit();
     hopper::wgmma_wait<0>();
     __syncthreads();  // both warpgroups have read this stage; the one after the next two goes there

@@ -3,8 +3,8 @@
 /// The product Y = X · Wᵀ on Hopper, whatever its elements: copies, products and stores at once.
 ///
 /// Bottleneck   large M: the tensor cores; what feeds them must never make them wait
-/// Teaches      warps with roles. One thread asks for tiles, three stages ahead; two warpgroups multiply
-///              64 × 256 each; the sums of one tile are stored while the next is loaded
+/// Teaches      warps with roles. One thread asks for tiles, stages ahead; two warpgroups multiply 64 rows
+///              each; the sums of one tile are stored while the next is loaded
 /// Leaves out   clusters that share a tile (multicast); several blocks on one tile where M is small
 ///
 /// A block stays for all its tiles (persistent). `full` tells that a stage has arrived, `empty` that both
@@ -22,17 +22,24 @@
 
 namespace qlab::hopper {
 
-inline constexpr int kTileM = 128, kTileN = 256;  // of Y, for a block
-inline constexpr int kRowBytes = 128;             // of a row of X and W in a stage
-inline constexpr int kStages = 3;
-inline constexpr int kGroup = 128;    // threads of a warpgroup
-inline constexpr int kConsumers = 2;  // warpgroups that multiply
-inline constexpr int kStageBytes = (kTileM + kTileN) * kRowBytes;
+inline constexpr int kTileM = 128;                       // rows of Y, for a block
+inline constexpr int kRowBytes = 128;                    // of a row of X and W in a stage
+inline constexpr int kGroup = 128;                       // threads of a warpgroup
+inline constexpr int kConsumers = 2;                     // warpgroups that multiply
 inline constexpr int kPartM = kTileM / kConsumers;       // rows of Y of a warpgroup
-inline constexpr int kPartBytes = kPartM * kTileN * 2;   // its part of Y, 16 bits each
-inline constexpr int kStripeBytes = kPartM * kRowBytes;  // 64 of its columns: a box of the store
-inline constexpr int kSharedBytes =
-    kStages * kStageBytes + kConsumers * kPartBytes + 2 * kStages * 8 + 1024;  // 1024: to align
+inline constexpr int kStripeBytes = kPartM * kRowBytes;  // 64 columns of them: a box of the store
+
+/// kTileN columns of Y for a block. 256 read the least; 128 make twice as many blocks.
+template <int kTileN>
+struct Tile {
+  static constexpr int kN = kTileN;
+  static constexpr int kSums = kN / 2;  ///< of a thread
+  static constexpr int kStages = kN == 256 ? 3 : 5;
+  static constexpr int kStageBytes = (kTileM + kN) * kRowBytes;
+  static constexpr int kPartBytes = kPartM * kN * 2;  ///< a warpgroup's part of Y, 16 bits each
+  static constexpr int kSharedBytes =
+      kStages * kStageBytes + kConsumers * kPartBytes + 2 * kStages * 8 + 1024;  // 1024: to align
+};
 
 struct TileAt {
   int m0, n0;
@@ -40,28 +47,31 @@ struct TileAt {
 
 /// Tile number t: 16 rows of tiles, column after column, so that what runs at once is nearly a square
 /// and shares its X and W in the L2.
-__device__ inline TileAt tile_at(int t, int tiles_m, int tiles_n) {
+template <class Tile>
+__device__ TileAt tile_at(int t, int tiles_m, int tiles_n) {
   constexpr int kBand = 16;
   const int band = t / (kBand * tiles_n), first = band * kBand;
   const int rows = min(tiles_m - first, kBand), in_band = t - first * tiles_n;
-  return {(first + in_band % rows) * kTileM, in_band / rows * kTileN};
+  return {(first + in_band % rows) * kTileM, in_band / rows * Tile::kN};
 }
 
 /// What a block's stages and roles share.
+template <class Tile>
 struct Shared {
   unsigned char* stages;  // [kStages][X tile, W tile]
   unsigned char* parts;   // [kConsumers][stripe of 64 columns]
   Barrier *full, *empty;  // [kStages]
 
-  __device__ unsigned char* x(int stage) const { return stages + stage * kStageBytes; }
+  __device__ unsigned char* x(int stage) const { return stages + stage * Tile::kStageBytes; }
   __device__ unsigned char* w(int stage) const { return x(stage) + kTileM * kRowBytes; }
 };
 
 /// Where in the ring of stages a role is, and the parity of its phase.
+template <class Tile>
 struct Turn {
   int stage = 0, phase = 0;
   __device__ void advance() {
-    if (++stage == kStages) {
+    if (++stage == Tile::kStages) {
       stage = 0;
       phase ^= 1;
     }
@@ -69,16 +79,17 @@ struct Turn {
 };
 
 /// Loads the tiles of X and W, step by step, tile by tile of Y. One thread.
-__device__ inline void produce(const Shared& shared, const CUtensorMap* x_map,
-                               const CUtensorMap* w_map, int tiles_m, int tiles_n, int steps,
-                               int step_columns) {
-  Turn turn;
+template <class Tile>
+__device__ void produce(const Shared<Tile>& shared, const CUtensorMap* x_map,
+                        const CUtensorMap* w_map, int tiles_m, int tiles_n, int steps,
+                        int step_columns) {
+  Turn<Tile> turn;
   for (int t = static_cast<int>(blockIdx.x); t < tiles_m * tiles_n;
        t += static_cast<int>(gridDim.x)) {
-    const TileAt at = tile_at(t, tiles_m, tiles_n);
+    const TileAt at = tile_at<Tile>(t, tiles_m, tiles_n);
     for (int step = 0; step < steps; ++step) {
       barrier_wait(&shared.empty[turn.stage], turn.phase ^ 1);  // new stages count as empty
-      barrier_expect(&shared.full[turn.stage], kStageBytes);
+      barrier_expect(&shared.full[turn.stage], Tile::kStageBytes);
       Barrier* const full = &shared.full[turn.stage];
       tma_load(shared.x(turn.stage), x_map, full, step * step_columns, at.m0);
       tma_load(shared.w(turn.stage), w_map, full, step * step_columns, at.n0);
@@ -88,9 +99,9 @@ __device__ inline void produce(const Shared& shared, const CUtensorMap* x_map,
 }
 
 /// This warpgroup's sums of one tile.
-template <class Format>
-__device__ __forceinline__ void multiply(const Shared& shared, Turn& turn, int group, int steps,
-                                         typename Format::Sum (&d)[kTileN / 2]) {
+template <class Format, class Tile>
+__device__ __forceinline__ void multiply(const Shared<Tile>& shared, Turn<Tile>& turn, int group,
+                                         int steps, typename Format::Sum (&d)[Tile::kSums]) {
   const bool speaks = threadIdx.x % kGroup == 0;
   int before = -1;
   for (int step = 0; step < steps; ++step) {
@@ -112,10 +123,10 @@ __device__ __forceinline__ void multiply(const Shared& shared, Turn& turn, int g
 }
 
 /// Rounds the sums to 16 bits and hands them to the copy engine, which leaves out what is not in Y.
-template <class Epilogue, class Sum>
+template <class Tile, class Epilogue, class Sum>
 __device__ __forceinline__ void store(unsigned char* part, const CUtensorMap* y_map, int group,
                                       const TileAt& at, int N, const Epilogue& epilogue,
-                                      const Sum (&d)[kTileN / 2]) {
+                                      const Sum (&d)[Tile::kSums]) {
   const int thread = static_cast<int>(threadIdx.x) % kGroup, lane = thread % 32;
   const int warp_row = thread / 32 * 16;
   const int m = at.m0 + group * kPartM + warp_row + lane / 4;
@@ -124,7 +135,7 @@ __device__ __forceinline__ void store(unsigned char* part, const CUtensorMap* y_
   const auto row_of = epilogue.rows(m);
   const int row = warp_row + lane % 16;  // that this lane points at, in chunk lane / 16
 #pragma unroll
-  for (int j = 0; j < kTileN / 8; j += 2) {  // two chunks of 8 columns
+  for (int j = 0; j < Tile::kN / 8; j += 2) {  // two chunks of 8 columns
     const int n = at.n0 + 8 * j + 2 * (lane % 4);
     const int chunk = j + lane / 16;
     unsigned char* to =
@@ -139,7 +150,7 @@ __device__ __forceinline__ void store(unsigned char* part, const CUtensorMap* y_
   named_barrier(1 + group, kGroup);
   if (thread != 0) return;
   constexpr int kStripe = kRowBytes / 2;  // columns
-  for (int s = 0; s < kTileN / kStripe && at.n0 + s * kStripe < N; ++s) {
+  for (int s = 0; s < Tile::kN / kStripe && at.n0 + s * kStripe < N; ++s) {
     tma_store(y_map, part + s * kStripeBytes, at.n0 + s * kStripe, at.m0 + group * kPartM);
   }
   tma_store_commit();
@@ -148,20 +159,20 @@ __device__ __forceinline__ void store(unsigned char* part, const CUtensorMap* y_
 /// \tparam Format    Element, Sum, and multiply(d, a, b, add): 32 bytes along K
 /// \tparam Epilogue  rows(m), columns(n): what it wants of rows m and m + 8, of columns n and n + 1;
 ///                   pair(rows, upper or lower, columns, sum, sum): two elements of Y in a word
-template <class Format, class Epilogue>
+template <class Format, class Epilogue, class Tile>
 __global__ void __launch_bounds__((1 + kConsumers) * kGroup, 1)
     persistent_gemm(const __grid_constant__ CUtensorMap x_map,  // X [M, K]
                     const __grid_constant__ CUtensorMap w_map,  // W [N, K]
                     const __grid_constant__ CUtensorMap y_map,  // Y [M, N]
                     Epilogue epilogue, int M, int N, int K) {
   DYNAMIC_SHARED(unsigned char, memory);
-  Shared shared;
+  Shared<Tile> shared;
   shared.stages = memory + (1024 - ptx::shared_address(memory) % 1024) % 1024;
-  shared.parts = shared.stages + kStages * kStageBytes;
-  shared.full = reinterpret_cast<Barrier*>(shared.parts + kConsumers * kPartBytes);
-  shared.empty = shared.full + kStages;
+  shared.parts = shared.stages + Tile::kStages * Tile::kStageBytes;
+  shared.full = reinterpret_cast<Barrier*>(shared.parts + kConsumers * Tile::kPartBytes);
+  shared.empty = shared.full + Tile::kStages;
   if (threadIdx.x == 0) {
-    for (int s = 0; s < kStages; ++s) {
+    for (int s = 0; s < Tile::kStages; ++s) {
       barrier_init(&shared.full[s], 1);
       barrier_init(&shared.empty[s], kConsumers);
     }
@@ -170,7 +181,7 @@ __global__ void __launch_bounds__((1 + kConsumers) * kGroup, 1)
   __syncthreads();  // barriers exist
 
   constexpr int kStep = kRowBytes / static_cast<int>(sizeof(typename Format::Element));
-  const int tiles_m = (M + kTileM - 1) / kTileM, tiles_n = (N + kTileN - 1) / kTileN;
+  const int tiles_m = (M + kTileM - 1) / kTileM, tiles_n = (N + Tile::kN - 1) / Tile::kN;
   const int steps = (K + kStep - 1) / kStep;
   const int role = static_cast<int>(threadIdx.x) / kGroup;
   if (role == kConsumers) {
@@ -181,18 +192,27 @@ __global__ void __launch_bounds__((1 + kConsumers) * kGroup, 1)
     return;
   }
   registers_take<232>();
-  Turn turn;
-  typename Format::Sum d[kTileN / 2];
+  Turn<Tile> turn;
+  typename Format::Sum d[Tile::kSums];
   for (int t = static_cast<int>(blockIdx.x); t < tiles_m * tiles_n;
        t += static_cast<int>(gridDim.x)) {
     multiply<Format>(shared, turn, role, steps, d);
-    store(shared.parts + role * kPartBytes, &y_map, role, tile_at(t, tiles_m, tiles_n), N, epilogue,
-          d);
+    store<Tile>(shared.parts + role * Tile::kPartBytes, &y_map, role,
+                tile_at<Tile>(t, tiles_m, tiles_n), N, epilogue, d);
   }
   if (threadIdx.x % kGroup == 0) tma_store_wait_read();
 }
 
 /// One block a multiprocessor, or a tile a block where there are fewer.
+template <class Tile, class Format, class Epilogue, class Y>
+void enqueue_tiles(const typename Format::Element* x, const typename Format::Element* w, Y* y,
+                   const Epilogue& epilogue, int M, int N, int K, int blocks, Stream stream) {
+  enqueue(stream, static_cast<unsigned>(blocks), (1 + kConsumers) * kGroup, Tile::kSharedBytes,
+          persistent_gemm<Format, Epilogue, Tile>, tensor_map(x, M, K, kTileM),
+          tensor_map(w, N, K, Tile::kN), tensor_map(y, M, N, kPartM), epilogue, M, N, K);
+}
+
+/// With the tile that is done sooner: what counts is how often the fullest multiprocessor takes one.
 template <class Format, class Epilogue, class Y>
 void enqueue_persistent_gemm(const typename Format::Element* x, const typename Format::Element* w,
                              Y* y, const Epilogue& epilogue, int M, int N, int K, Stream stream) {
@@ -201,11 +221,19 @@ void enqueue_persistent_gemm(const typename Format::Element* x, const typename F
   simt::check(cudaGetDevice(&device), "device");
   simt::check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device),
               "device");
-  const long tiles = long{(M + kTileM - 1) / kTileM} * ((N + kTileN - 1) / kTileN);
-  enqueue(stream, static_cast<unsigned>(std::min<long>(tiles, processors)),
-          (1 + kConsumers) * kGroup, kSharedBytes, persistent_gemm<Format, Epilogue>,
-          tensor_map(x, M, K, kTileM), tensor_map(w, N, K, kTileN), tensor_map(y, M, N, kPartM),
-          epilogue, M, N, K);
+  const auto tiles = [&](int columns) {
+    return (M + kTileM - 1) / kTileM * ((N + columns - 1) / columns);
+  };
+  const auto turns = [&](int columns) { return (tiles(columns) + processors - 1) / processors; };
+  // Half a tile takes somewhat more than half the time: it reads X for fewer columns.
+  constexpr double kHalfTile = 0.57;
+  if (turns(256) <= kHalfTile * turns(128)) {
+    enqueue_tiles<Tile<256>, Format>(x, w, y, epilogue, M, N, K, std::min(tiles(256), processors),
+                                     stream);
+  } else {
+    enqueue_tiles<Tile<128>, Format>(x, w, y, epilogue, M, N, K, std::min(tiles(128), processors),
+                                     stream);
+  }
 }
 
 }  // namespace qlab::hopper
