@@ -118,7 +118,8 @@ TEST_F(W8A8GemmCudaRungs, MultiplyTheMostNegativeCodes) { run(2, 8, 1024, 0, -12
 TEST_F(W8A8GemmCudaRungs, RefuseWhatTheyCannotMoveOrAdd) {
   for (const auto& rung : kW8A8GemmCudaRungs) {
     const auto refusal = [&](int M, int N, int K, const char* words) {
-      EXPECT_THAT([&] { rung.run({.M = M, .N = N, .K = K}, {}); },
+      const W8A8Cuda product{nullptr, nullptr, nullptr, nullptr, nullptr, M, N, K};
+      EXPECT_THAT([&] { rung.run(product, {}); },
                   testing::ThrowsMessage<ContractError>(testing::HasSubstr(words)));
     };
     refusal(0, 8, 16, "M=0");

@@ -20,7 +20,9 @@ bench_gpu() {
   done
   have nvcc || [[ -x /usr/local/cuda/bin/nvcc ]] ||
     fail 2 'there is no nvcc here; install the CUDA Toolkit to build what runs on a GPU'
-  BUILD=$ROOT/build/cuda PRESET=cuda
+  BUILD=$ROOT/build/cuda
+  # shellcheck disable=SC2034  # of build.sh
+  PRESET=cuda
   build_target lab_gpu
   exec "$BUILD/lab_gpu" "${words[@]}"
 }
