@@ -5,6 +5,9 @@
 /// All contenders of a problem take turns, with some rest before each, so that a card that changes its
 /// clock changes it for all of them. A time is one launch within a CUDA graph of two milliseconds, whose
 /// launches go round copies of the weights that no L2 holds. A wrong result has no time.
+#include <cuda_profiler_api.h>
+#include <nvtx3/nvToolsExt.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -93,10 +96,13 @@ class Bench {
 
   void once(const Problem& problem) {
     for (const Contender& contender : problem.contenders) {
+      const std::string name = problem.operation + " | " + problem.shape + " | " + contender.name;
+      simt::check(cudaProfilerStart(), "profiler");
+      nvtxRangePushA(name.c_str());
       contender.run(0, stream_);
       simt::check(cudaStreamSynchronize(stream_), contender.name.c_str());
-      std::printf("%s, %s: %s\n", problem.operation.c_str(), problem.shape.c_str(),
-                  contender.name.c_str());
+      nvtxRangePop();
+      simt::check(cudaProfilerStop(), "profiler");
     }
   }
 
