@@ -32,19 +32,25 @@ struct W4A16CudaWeights {
   Int4DeviceWeights rows;  // v1, v2: as they are stored; v3: its scales and zero points
   const uint4* pairs;      // v3      [N, K / 32]          eight codes a word, in pairs
   const uint4* fragments;  // v4, v5  [strips, tiles, 32]  a lane's words of four mmas
-  const uint2* groups;     // v4, v5  [strips, groups, 8]  scales and zero points of rows i, i + 8
+  const uint2* groups;     // v4, v5  [strips, tiles · 64 / group_size, 8]  of rows i, i + 8
   float* partial;          // v5      [w4a16_partial_floats(blocks)]  sums of blocks that share rows
-  unsigned* arrived;       // v5      [⌈N / 128⌉]  0 before the first call; 0 again after each
-  int blocks;              // v5      how many blocks share the work: what the GPU holds at a time
+  unsigned* arrived;  // v5      [w4a16_tickets(N)]  0 before the first call; 0 again after each
+  int blocks;         // v5      how many blocks share the work: what the GPU holds at a time
 };
 
 /// Strips of 16 rows; the last one is filled up with weights that are 0.
-__host__ __device__ constexpr int int4_strips(int N) { return (N + kInt4StripRows - 1) / kInt4StripRows; }
-/// Tiles of 64 columns; the last one is filled up with codes that meet no x.
-__host__ __device__ constexpr int int4_tiles(int K) { return (K + kInt4TileK - 1) / kInt4TileK; }
+__host__ __device__ constexpr int int4_strips(int N) {
+  return (N + kInt4StripRows - 1) / kInt4StripRows;
+}
+/// Tiles of 64 columns, a multiple of 4; the last ones are filled up with codes that meet no x.
+__host__ __device__ constexpr int int4_tiles(int K) { return (K + 255) / 256 * 4; }
 /// A block leaves at most two sums unfinished: those of its first and its last rows.
 constexpr std::size_t w4a16_partial_floats(int blocks) {
   return std::size_t{2} * static_cast<std::size_t>(blocks) * kW4A16BlockRows * kW4A16MaxTokens;
+}
+/// Rows that blocks may share: each has a counter of those that are done.
+constexpr std::size_t w4a16_tickets(int N) {
+  return static_cast<std::size_t>((N + kW4A16BlockRows - 1) / kW4A16BlockRows);
 }
 
 /// Y[m, n] = Σₖ X[m, k] · scale[n, g] · (code[n, k] - zero_point[n, g]), g = k / group_size, summed

@@ -74,18 +74,19 @@ inline std::vector<uint4> pack_int4_fragments(const std::uint8_t* qweight, int N
   return packed;
 }
 
-/// [strips, groups, 8] for v4_in_flight and v5_mma: .x is row i of the strip, .y row i + 8; in either
+/// [strips, tiles · 64 / group_size, 8] for v4_in_flight and v5_mma: .x is row i of the strip, .y row i + 8; in either
 /// the lower half is the scale and the upper one what fragment_of() adds to take off 1024 and the
 /// zero point: -(1024 + zero_point) for row i, -(64 + zero_point) for row i + 8.
 inline std::vector<uint2> pack_int4_groups(const half* scale, const std::uint8_t* zero_point, int N,
                                            int K, int group_size) {
-  const int strips = int4_strips(N), groups = K / group_size;
+  const int strips = int4_strips(N), groups = int4_tiles(K) * kInt4TileK / group_size;
   std::vector<uint2> packed(static_cast<std::size_t>(strips) * groups * 8);
   const auto word = [&](int n, int group, bool upper) -> std::uint32_t {
-    const std::size_t at = static_cast<std::size_t>(n) * groups + group;
-    const std::uint32_t zero = n < N ? zero_point[at] : 0;
+    const bool exists = n < N && group < K / group_size;
+    const std::size_t at = static_cast<std::size_t>(n) * (K / group_size) + group;
+    const std::uint32_t zero = exists ? zero_point[at] : 0;
     const std::uint32_t excess = upper ? 0xD400 | zero << 4 : 0xE400 | zero;
-    return (n < N ? __half_as_ushort(scale[at]) : std::uint32_t{0}) | excess << 16;
+    return (exists ? __half_as_ushort(scale[at]) : std::uint32_t{0}) | excess << 16;
   };
   for (int strip = 0; strip < strips; ++strip) {
     for (int group = 0; group < groups; ++group) {

@@ -16,9 +16,9 @@ namespace qlab {
 namespace {
 
 constexpr int kWarps = 16, kLanes = 32, kThreads = kWarps * kLanes;
-constexpr int kTiles = 4;                     // that a warp has in flight: 16 bytes a lane each
-constexpr int kChunkK = kTiles * kInt4TileK;  // of K, in these tiles
 constexpr int kMmaK = 16;                     // of K, in one mma: a word of codes
+constexpr int kTiles = 4;                     // of a chunk: so many loads a warp has in flight
+constexpr int kChunkK = kTiles * kInt4TileK;  // and of K: eight x a lane
 
 template <int kGroup>
 __global__ void __launch_bounds__(kThreads, 2)
@@ -27,34 +27,36 @@ __global__ void __launch_bounds__(kThreads, 2)
                            const uint4* __restrict__ x,       // [K / 8]
                            half* __restrict__ y,              // [N]
                            int N, int K) {
+  constexpr int kGroups = kChunkK / kGroup;
+  __shared__ uint4 x_chunk[kWarps][kLanes];  // a warp's own
+  __shared__ float part[kWarps][kInt4StripRows];
+
   // Who am I: this block owns a strip of 16 rows, this warp every 16th chunk of it; lane 4g + t has
   // the rows g and g + 8, and of 32 columns 8t … 8t + 7.
   const int lane = static_cast<int>(threadIdx.x) % kLanes, g = lane / 4, t = lane % 4;
   const int warp = static_cast<int>(threadIdx.x) / kLanes, strip = static_cast<int>(blockIdx.x);
-  const int tiles = int4_tiles(K), groups = K / kGroup;
-  const uint4* const my_codes = W + static_cast<std::size_t>(strip) * tiles * kLanes + lane;
-  const uint2* const my_groups = packed + static_cast<std::size_t>(strip) * groups * 8 + g;
-  __shared__ float part[kWarps][kInt4StripRows];
+  const int chunks = int4_tiles(K) / kTiles;
+  const uint4* codes_at =
+      W + (static_cast<std::size_t>(strip) * chunks + warp) * (kTiles * kLanes) + lane;
+  const uint2* group_at =
+      packed + (static_cast<std::size_t>(strip) * chunks + warp) * kGroups * 8 + g;
 
   float sum_low = 0, sum_high = 0;  // of row g and of row g + 8
-  for (int first = warp * kTiles; first < tiles; first += kWarps * kTiles) {
-    // Load:    codes, groups, x. What lies behind the end of a row is the last tile again, times 0.
-    constexpr int kGroups = kChunkK / kGroup;
-    uint4 codes[kTiles], halves[kTiles][2];
+  for (int chunk = warp; chunk < chunks; chunk += kWarps) {
+    // Load:    codes, groups and x, none of which waits for another. No x behind the end: 0.
+    uint4 codes[kTiles];
     uint2 group[kGroups];
 #pragma unroll
-    for (int i = 0; i < kTiles; ++i) {
-      codes[i] = load_once(my_codes + min(first + i, tiles - 1) * kLanes);
-    }
+    for (int i = 0; i < kTiles; ++i) codes[i] = load_once(codes_at + i * kLanes);
 #pragma unroll
-    for (int i = 0; i < kGroups; ++i) {
-      group[i] = my_groups[min(first * kInt4TileK / kGroup + i, groups - 1) * 8];
-    }
-#pragma unroll
-    for (int i = 0; i < 2 * kTiles; ++i) {
-      const int k = first * kInt4TileK + i * 32 + t * 8;
-      halves[i / 2][i % 2] = k < K ? x[k / 8] : make_uint4(0, 0, 0, 0);
-    }
+    for (int i = 0; i < kGroups; ++i) group[i] = group_at[i * 8];
+    const int eight = chunk * kLanes + lane;
+    const uint4 my_x = eight < K / 8 ? x[eight] : make_uint4(0, 0, 0, 0);
+    codes_at += kWarps * kTiles * kLanes;
+    group_at += kWarps * kGroups * 8;
+    __syncwarp();  // the reads of the last chunk's x are done, this one's may be written
+    x_chunk[warp][lane] = my_x;
+    __syncwarp();  // x is written, and now read
 
     // Compute: a group at a time, a word of codes an mma; then its scale.
 #pragma unroll
@@ -66,7 +68,7 @@ __global__ void __launch_bounds__(kThreads, 2)
         const int j = i * kGroup / kMmaK + word;
         std::uint32_t a[4];
         fragment_of(a, word_of(codes[j / 4], j % 4), open);
-        const uint4& eight = halves[j / 4][j / 2 % 2];
+        const uint4& eight = x_chunk[warp][j / 2 * 4 + t];
         const std::uint32_t b[2] = {j % 2 == 0 ? eight.x : eight.z, j % 2 == 0 ? eight.y : eight.w};
         ptx::mma_m16n8k16_f16(products, a, b);
       }
