@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "03_int4_weight_only/int4_device.h"
 #include "simt/enqueue.h"
@@ -88,6 +89,27 @@ inline constexpr CudaRung<W4A16Cuda> kW4A16GemvCudaRungs[] = {
 inline constexpr CudaRung<W4A16Cuda> kW4A16GemmCudaRungs[] = {
     {.name = "v5_mma", .run = w4a16_gemm_cuda_v5_mma, .needs = kAnyGpu},
 };
+
+/// Bytes that any order of the weights has at least, X and Y; operations.
+constexpr Cost w4a16_gemm_cuda_cost(std::int64_t M, std::int64_t N, std::int64_t K,
+                                    std::int64_t group_size) {
+  return {.bytes = N * K / 2 + 3 * N * (K / group_size) + 2 * M * (N + K), .flops = 2 * M * N * K};
+}
+
+/// Allowed error of a sum in FP32, as a factor of Σ|x||w|, before Y is rounded to FP16.
+///
+/// A product of x and code - zero_point is exact. Then at most 18 operations for each of the
+/// group_size / 16 mmas of its group round it (as in w4a16_gemm_mma_error; v1 and v2 need fewer, one a
+/// code), one fused multiply-add for each group, and one addition for each partial sum: of 16 warps
+/// in v4, of five shuffles in v2 and v3, of fewer than 64 blocks that share rows in v5. Each loses up
+/// to u = 2⁻²³ of a value that is no more than Σ|x||w|; γₙ = n·u / (1 - n·u) for n operations.
+constexpr double w4a16_gemm_cuda_error(std::int64_t K, std::int64_t group_size) {
+  const double n = static_cast<double>(18 * (group_size / 16) + K / group_size + 64);
+  return n * 0x1p-23 / (1 - n * 0x1p-23);
+}
+/// What v3_bits adds to that: a product and three sums round to FP16, each by 2⁻¹¹ (γ₄), or by 2⁻²⁵
+/// where they are subnormal, before the scale.
+inline constexpr double kW4A16Fp16Error = 4 * 0x1p-11 / (1 - 4 * 0x1p-11);
 
 /// What all rungs refuse. most_tokens: 1, or 64.
 inline void check_w4a16_cuda(const char* operation, const W4A16CudaWeights& W, const half* X, int M,

@@ -41,22 +41,31 @@ struct W4A16PackedWeights {
   std::vector<uint2> groups;
 };
 
-/// A copy of both on the device, each operand at the end of its memory.
+/// What blocks of v5_mma that share rows leave for each other; any number of weights may use it, one
+/// call after the other.
+struct W4A16Scratch {
+  W4A16Scratch(int N, int blocks_at_a_time)
+      : blocks(blocks_at_a_time),
+        partial(w4a16_partial_floats(blocks), "partial"),
+        arrived(std::vector<unsigned>(w4a16_tickets(N)), "arrived") {}
+  int blocks;
+  simt::Buffer<float> partial;
+  simt::Buffer<unsigned> arrived;
+};
+
+/// A copy of all weights on the device, each operand at the end of its memory.
 class W4A16DeviceWeights {
  public:
-  W4A16DeviceWeights(const W4A16HostWeights& w, const W4A16PackedWeights& packed, int blocks)
-      : blocks_(blocks),
-        group_size_(w.group_size),
+  W4A16DeviceWeights(const W4A16HostWeights& w, const W4A16PackedWeights& packed)
+      : group_size_(w.group_size),
         qweight_(w.qweight, "qweight"),
         zero_point_(w.zero_point, "zero_point"),
         scale_(w.scale, "scale"),
         pairs_(packed.pairs, "pairs"),
         fragments_(packed.fragments, "fragments"),
-        groups_(packed.groups, "groups"),
-        partial_(w4a16_partial_floats(blocks), "partial"),
-        arrived_(std::vector<unsigned>(w4a16_tickets(w.N)), "arrived") {}
+        groups_(packed.groups, "groups") {}
 
-  W4A16CudaWeights view() {
+  W4A16CudaWeights with(W4A16Scratch& scratch) const {
     return {.rows = {.qweight = qweight_.data(),
                      .scale = scale_.data(),
                      .zero_point = zero_point_.data(),
@@ -64,20 +73,17 @@ class W4A16DeviceWeights {
             .pairs = pairs_.data(),
             .fragments = fragments_.data(),
             .groups = groups_.data(),
-            .partial = partial_.data(),
-            .arrived = arrived_.data(),
-            .blocks = blocks_};
+            .partial = scratch.partial.data(),
+            .arrived = scratch.arrived.data(),
+            .blocks = scratch.blocks};
   }
-  std::vector<unsigned> arrived() const { return arrived_.to_host(); }
 
  private:
-  int blocks_, group_size_;
+  int group_size_;
   simt::Buffer<std::uint8_t> qweight_, zero_point_;
   simt::Buffer<half> scale_;
   simt::Buffer<uint4> pairs_, fragments_;
   simt::Buffer<uint2> groups_;
-  simt::Buffer<float> partial_;
-  simt::Buffer<unsigned> arrived_;
 };
 
 }  // namespace qlab::test

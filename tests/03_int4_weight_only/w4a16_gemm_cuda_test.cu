@@ -74,24 +74,13 @@ Oracle oracle(const W4A16CudaCase& c, int m, int n) {
   return o;
 }
 
-/// The error that a rung may make.
-///
-/// In FP32 a product of x and code - zero_point is exact. Then at most 18 operations for each of the
-/// group_size / 16 mmas of its group round it (w4a16_gemm_mma_error; v1 and v2 need fewer, a rounding
-/// a code), one fused multiply-add for each group, and one addition for each partial sum: 16 warps of
-/// v4, five shuffles of v2, fewer than 64 blocks of v5. Each loses up to 2⁻²³ of a value that is no
-/// more than Σ|x||w|. v3 first rounds a product and up to three sums to FP16, each by 2⁻¹¹, or by 2⁻²⁵
-/// where they are subnormal, before the scale. Last, Y is rounded to FP16: 2⁻¹¹ of it, or 2⁻²⁵.
+/// The error that a rung may make: that of its sums, then Y is rounded to FP16, by 2⁻¹¹ of it or by
+/// 2⁻²⁵ where it is subnormal.
 double allowed(const W4A16CudaCase& c, const Oracle& o, bool fp16_sums) {
-  const auto gamma = [](double n, double u) { return n * u / (1 - n * u); };
-  double error = 0;
-  if (!c.exact) {
-    const int groups = c.shape.K / c.shape.group_size;
-    error = gamma(18 * (c.shape.group_size / 16) + groups + 64, 0x1p-23) * o.magnitude;
-    if (fp16_sums) error += gamma(4, 0x1p-11) * o.magnitude + o.scales * 0x1p-25;
-    error += 0x1p-25;
-  }
-  return c.exact ? 0 : error + 0x1p-11 * (std::fabs(o.value) + error);
+  if (c.exact) return 0;
+  double error = w4a16_gemm_cuda_error(c.shape.K, c.shape.group_size) * o.magnitude;
+  if (fp16_sums) error += kW4A16Fp16Error * o.magnitude + o.scales * 0x1p-25;
+  return error + 0x1p-11 * (std::fabs(o.value) + error) + 0x1p-25;
 }
 
 struct W4A16GemmCuda : CudaExercise, testing::WithParamInterface<CudaRung<W4A16Cuda>> {
@@ -116,11 +105,12 @@ struct W4A16GemmCuda : CudaExercise, testing::WithParamInterface<CudaRung<W4A16C
   /// Runs the case twice, with other NaN around the output, and judges both.
   void check(const W4A16CudaCase& c, int blocks = 3, int samples = 0) {
     const int M = c.shape.M, N = c.shape.N, K = c.shape.K;
-    W4A16DeviceWeights w(c.w, W4A16PackedWeights(c.w), blocks);
+    const W4A16DeviceWeights w(c.w, W4A16PackedWeights(c.w));
+    W4A16Scratch scratch(N, blocks);
     const simt::Buffer<half> x(c.x, "X");
     const auto run = [&] {
       DeviceOutput<half> y(M, N);
-      GetParam().run(w.view(), x.data(), y.data(), M, N, K, Stream{});
+      GetParam().run(w.with(scratch), x.data(), y.data(), M, N, K, Stream{});
 #if defined(__CUDACC__)
       simt::check(cudaDeviceSynchronize(), "kernel");
 #endif
@@ -134,7 +124,7 @@ struct W4A16GemmCuda : CudaExercise, testing::WithParamInterface<CudaRung<W4A16C
     }
     EXPECT_EQ(std::memcmp(first.data(), second.data(), first.bytes()), 0)
         << c.name << ": the second call gives other bits";
-    const std::vector<unsigned> arrived = w.arrived();
+    const std::vector<unsigned> arrived = scratch.arrived.to_host();
     EXPECT_EQ(std::count(arrived.begin(), arrived.end(), 0U), std::ssize(arrived))
         << c.name << ": a counter is not 0 after the call";
   }
