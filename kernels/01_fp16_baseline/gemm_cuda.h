@@ -43,14 +43,12 @@ void gemm_cuda_v2_tiles(const T* X, const T* W, T* Y, int M, int N, int K, Strea
 /// Rung 3: tensor cores (mma.sync), while cp.async brings the next tiles.
 template <class T>
 void gemm_cuda_v3_mma(const T* X, const T* W, T* Y, int M, int N, int K, Stream stream);
-#if defined(__CUDACC__)
 /// Rung 4: wgmma reads its operands from shared memory, and one thread asks for whole tiles (TMA).
 template <class T>
 void gemm_cuda_v4_wgmma(const T* X, const T* W, T* Y, int M, int N, int K, Stream stream);
 /// Rung 5: blocks that stay, with one warp that loads, two warpgroups that multiply, and stores beside.
 template <class T>
 void gemm_cuda_v5_persistent(const T* X, const T* W, T* Y, int M, int N, int K, Stream stream);
-#endif
 
 template <class T>
 inline constexpr CudaRung<GemmCuda<T>> kGemmCudaRungs[] = {

@@ -44,9 +44,12 @@ struct HalfFormat {
 /// An epilogue that only rounds.
 template <class T>
 struct RoundHalf {
-  struct Nothing {};
+  struct Nothing {};  ///< what it wants of rows and columns
+  /// Of rows m and m + 8.
   __device__ Nothing rows(int) const { return {}; }
+  /// Of columns n and n + 1.
   __device__ Nothing columns(int) const { return {}; }
+  /// Two sums of neighbouring columns, rounded, in a word.
   __device__ std::uint32_t pair(Nothing, int, Nothing, float left, float right) const {
     const T both[2] = {T(left), T(right)};
     std::uint32_t word;

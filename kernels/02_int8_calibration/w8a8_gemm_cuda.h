@@ -49,10 +49,8 @@ using W8A8GemmCuda = void(const W8A8Cuda& product, Stream stream);
 void w8a8_gemm_cuda_v1_naive(const W8A8Cuda& product, Stream stream);
 /// Rung 2: tensor cores (mma.sync), while cp.async brings the next tiles.
 void w8a8_gemm_cuda_v2_mma(const W8A8Cuda& product, Stream stream);
-#if defined(__CUDACC__)
 /// Rung 3: the copy engine, wgmma, and warps with roles.
 void w8a8_gemm_cuda_v3_persistent(const W8A8Cuda& product, Stream stream);
-#endif
 
 inline constexpr CudaRung<W8A8GemmCuda> kW8A8GemmCudaRungs[] = {
     {"v1_naive", w8a8_gemm_cuda_v1_naive, kAnyGpu},
@@ -77,21 +75,27 @@ struct W8A8Scales {
   const float *x_scale, *w_scale;
   int M, N;
 
+  /// Of two rows.
   struct Rows {
     float scale[2];  ///< of m and m + 8
   };
+  /// Of two columns.
   struct Columns {
     float scale[2];  ///< of n and n + 1
   };
+  /// Of rows m and m + 8; 0 where they do not exist.
   __device__ Rows rows(int m) const {
     return {{m < M ? x_scale[m] : 0, m + 8 < M ? x_scale[m + 8] : 0}};
   }
+  /// Of columns n and n + 1.
   __device__ Columns columns(int n) const {
     return {{n < N ? w_scale[n] : 0, n + 1 < N ? w_scale[n + 1] : 0}};
   }
+  /// A sum as an element of Y.
   __device__ static __nv_bfloat16 scaled(float x, float w, std::int32_t sum) {
     return __nv_bfloat16(__fmul_rn(__fmul_rn(x, w), static_cast<float>(sum)));
   }
+  /// Two sums of a row as a word of Y.
   __device__ std::uint32_t pair(const Rows& m, int part, const Columns& n, std::int32_t left,
                                 std::int32_t right) const {
     const __nv_bfloat16 both[2] = {scaled(m.scale[part], n.scale[0], left),

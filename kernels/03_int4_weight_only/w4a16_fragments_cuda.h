@@ -39,6 +39,7 @@ struct FragmentGroup {
   half2 excess_low, excess_high;  // what is added to take off 1024 and the zero point, twice each
   float scale_low, scale_high;
 };
+/// The scales and zero points of a group, ready for the fragments of a lane.
 __device__ inline FragmentGroup open_group(const uint2& packed) {
   const auto scale = [](std::uint32_t word) {
     return __half2float(__ushort_as_half(static_cast<unsigned short>(word & 0xFFFF)));

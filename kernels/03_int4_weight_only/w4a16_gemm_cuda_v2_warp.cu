@@ -62,6 +62,7 @@ __global__ void __launch_bounds__(kWarps* kLanes)
 
 }  // namespace
 
+/// One product; W4A16Cuda says what it takes and gives.
 void w4a16_gemm_cuda_v2_warp(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int K,
                              Stream stream) {
   check_w4a16_cuda("w4a16_gemm_cuda_v2_warp", W, X, M, N, K, 1);

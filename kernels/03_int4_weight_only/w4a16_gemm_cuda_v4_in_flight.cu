@@ -94,6 +94,7 @@ __global__ void __launch_bounds__(kThreads, 2)
 
 }  // namespace
 
+/// One product; W4A16Cuda says what it takes and gives.
 void w4a16_gemm_cuda_v4_in_flight(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N,
                                   int K, Stream stream) {
   check_w4a16_cuda("w4a16_gemm_cuda_v4_in_flight", W, X, M, N, K, 1);

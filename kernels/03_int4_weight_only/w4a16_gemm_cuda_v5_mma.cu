@@ -255,6 +255,7 @@ constexpr W4A16Cuda* for_tokens(int M) {
 
 }  // namespace
 
+/// One product; W4A16Cuda says what it takes and gives.
 void w4a16_gemm_cuda_v5_mma(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int K,
                             Stream stream) {
   check_w4a16_cuda("w4a16_gemm_cuda_v5_mma", W, X, M, N, K, kW4A16MaxTokens);

@@ -26,6 +26,7 @@ inline constexpr int kTileBytes = kTile * kRowBytes;
 inline constexpr int kWarpM = 64, kWarpN = 32;                    // of Y, for a warp
 inline constexpr int kRows = kWarpM / 16, kColumns = kWarpN / 8;  // mmas of a warp
 
+/// Where piece `piece` of row `row` lies in a tile, in bytes.
 __device__ inline int piece_at(int row, int piece) {
   return (row * kPieces + (piece ^ (row / 2 % kPieces))) * 16;
 }

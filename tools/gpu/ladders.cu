@@ -5,6 +5,6 @@
 
 namespace qlab::gpu {
 
-std::vector<Ladder> ladders() { return {gemm_ladder(), w8a8_ladder()}; }
+std::vector<Ladder> ladders() { return {gemm_ladder(), w8a8_ladder(), w4a16_ladder()}; }
 
 }  // namespace qlab::gpu

@@ -249,10 +249,15 @@ Problem problem(int M, int N, int K) {
 }  // namespace
 
 Ladder w4a16_ladder() {
-  Ladder ladder{.operation = "w4a16_gemm", .problems = {}};
-  for (const auto& [N, K] : {std::pair{4096, 4096}, {11008, 4096}, {28672, 8192}}) {
-    for (const int M : {1, 16, 64}) {
-      ladder.problems.push_back([M, N = N, K = K] { return problem(M, N, K); });
+  Ladder ladder;
+  ladder.operation = "w4a16_gemm";
+  struct Layer {
+    int N, K;
+  };
+  for (const Layer layer : {Layer{4096, 4096}, Layer{11008, 4096}, Layer{28672, 8192}}) {
+    for (const int M : {1, 2, 8, 16, 32, 64}) {
+      ladder.entries.push_back({"w4a16_gemm, " + shape_text(M, layer.N, layer.K),
+                                [M, layer]() { return problem(M, layer.N, layer.K); }});
     }
   }
   return ladder;
