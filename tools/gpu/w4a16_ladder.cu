@@ -4,7 +4,6 @@
 /// where it was found, cuBLAS with the same weights in FP16.
 #include <cmath>
 #include <cstdint>
-#include <sstream>
 #include <utility>
 
 #include "03_int4_weight_only/w4a16_cuda_operands.h"
@@ -235,10 +234,9 @@ Problem problem(int M, int N, int K) {
                         .run = [p = memory.get()](std::size_t copy, Stream s) { p->read(copy, s); },
                         .poison = [](std::size_t, Stream) {},
                         .right = nullptr});
-  std::ostringstream shape;
-  shape << "M = " << M << ", N = " << N << ", K = " << K;
+
   return {.operation = "w4a16_gemm",
-          .shape = shape.str(),
+          .shape = shape_text(M, N, K),
           .cost = memory->cost(),
           .products = "fp16",
           .copies = memory->copies(),
