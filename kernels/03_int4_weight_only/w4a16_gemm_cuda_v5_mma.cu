@@ -90,39 +90,39 @@ __device__ void multiply(float (&sum)[S][kEights][4], const uint4* stage, int fi
   const int g = lane / 4, t = lane % 4;
   const uint2* const groups = reinterpret_cast<const uint2*>(stage + P::kCodes);
   const uint4* const x_row = stage + P::kCodes + P::kScales + g * kXRow;
-#pragma unroll
+  QLAB_UNROLL
   for (int i = 0; i < P::kGroups; ++i) {
     float part[S][kEights][4] = {};
     FragmentGroup open[S];
-#pragma unroll
+    QLAB_UNROLL
     for (int s = 0; s < S; ++s) {
       open[s] = open_group(groups[((first_strip + s) * P::kGroups + i) * 8 + g]);
     }
-#pragma unroll
+    QLAB_UNROLL
     for (int j = 0; j < P::kGroup / 32; ++j) {  // 32 of K: two mmas
       const int half_tile = i * (P::kGroup / 32) + j;
       std::uint32_t a[S][2][4];
-#pragma unroll
+      QLAB_UNROLL
       for (int s = 0; s < S; ++s) {
         const uint4 codes = stage[((first_strip + s) * kTiles + half_tile / 2) * kLanes + lane];
         fragment_of(a[s][0], half_tile % 2 == 0 ? codes.x : codes.z, open[s]);
         fragment_of(a[s][1], half_tile % 2 == 0 ? codes.y : codes.w, open[s]);
       }
-#pragma unroll
+      QLAB_UNROLL
       for (int e = 0; e < kEights; ++e) {
         const uint4 x = x_row[e * 8 * kXRow + ((half_tile * 4 + t) ^ g % 2 * 4)];
-#pragma unroll
+        QLAB_UNROLL
         for (int s = 0; s < S; ++s) {
           ptx::mma_m16n8k16_f16(part[s][e], a[s][0], {x.x, x.y});
           ptx::mma_m16n8k16_f16(part[s][e], a[s][1], {x.z, x.w});
         }
       }
     }
-#pragma unroll
+    QLAB_UNROLL
     for (int s = 0; s < S; ++s) {
-#pragma unroll
+      QLAB_UNROLL
       for (int e = 0; e < kEights; ++e) {
-#pragma unroll
+        QLAB_UNROLL
         for (int c = 0; c < 4; ++c) {
           const float scale = c < 2 ? open[s].scale_low : open[s].scale_high;
           sum[s][e][c] = __fmaf_rn(part[s][e][c], scale, sum[s][e][c]);
@@ -145,7 +145,7 @@ __device__ bool add_up(float (&sum)[S][kEights][4], float4* partial, unsigned* a
     return partial + static_cast<std::size_t>(2 * block + (second ? 1 : 0)) * kSlot + tid;
   };
   float4* const mine = slot_of(me);
-#pragma unroll
+  QLAB_UNROLL
   for (int i = 0; i < S * kEights; ++i) {
     const float(&s)[4] = sum[i / kEights][i % kEights];
     mine[i * kThreads] = make_float4(s[0], s[1], s[2], s[3]);
@@ -159,7 +159,7 @@ __device__ bool add_up(float (&sum)[S][kEights][4], float4* partial, unsigned* a
   }
   if (__syncthreads_or(last) == 0) return false;
   __threadfence();
-#pragma unroll
+  QLAB_UNROLL
   for (int i = 0; i < S * kEights; ++i) {
     float4 total = make_float4(0, 0, 0, 0);
     for (int block = first_block; block <= last_block; ++block) {
@@ -221,7 +221,7 @@ __global__ void __launch_bounds__(Plan<kEights, kGroup>::kThreads, 2)
     const bool mine =
         first_block == last_block ||
         add_up<P::kThreads>(sum, partial, arrived, rows, line, first_block, last_block);
-#pragma unroll
+    QLAB_UNROLL
     for (int i = 0; i < S * kEights * 4; ++i) {
       float& value = sum[i / (4 * kEights)][i / 4 % kEights][i % 4];
       const int m = i / 4 % kEights * 8 + 2 * t + i % 2;

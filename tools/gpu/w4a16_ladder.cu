@@ -9,7 +9,8 @@
 #include "03_int4_weight_only/w4a16_cuda_operands.h"
 #include "03_int4_weight_only/w4a16_fragments_cuda.h"
 #include "common/random.h"
-#include "ladder.h"
+#include "gpu/ladder.h"
+#include "gpu/operands.h"
 #if defined(QLAB_CUBLAS)
 #include "support/fp16_cublas.h"
 #endif
