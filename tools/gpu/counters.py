@@ -8,6 +8,7 @@ Needs Nsight Compute (ncu), and a GPU whose counters this user may read. A kerne
 caches emptied before it; its duration is not its time, for clocks and caches are the profiler's.
 """
 import csv
+import datetime
 import io
 import json
 import subprocess
@@ -50,16 +51,20 @@ def main():
                 continue
             value = float(row['Metric Value'].replace(',', '')) * UNITS.get(row['Metric Unit'], 1)
             operation, shape, path = row['Kernel Name'].split(' | ')
-            device = row.get('Device Name', '') or row.get('Device', '')
-            rung = rungs.setdefault((row['ID'], row['Kernel Name']), {
-                'operation': operation, 'shape': shape, 'path': path, 'device': device})
+            path = path.split('/')[0]  # behind it stands the kernel's own name
+            rung = rungs.setdefault((problem, row['ID']), {
+                'operation': operation, 'shape': shape, 'path': path})
             rung[metric] = value
     table = list(rungs.values())
     for rung in table:
         if rung.get('load_requests'):
             rung['sectors_a_request'] = round(rung['load_sectors'] / rung['load_requests'], 2)
+    device = subprocess.run(['nvidia-smi', '--query-gpu=name', '--format=csv,noheader'],
+                            capture_output=True, text=True).stdout.splitlines()[0]
+    date = datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
     with open(sys.argv[2], 'w') as file:
-        json.dump({'schema': 'quantization-lab.gpu_counters', 'schema_version': 1, 'table': table},
+        json.dump({'schema': 'quantization-lab.gpu_counters', 'schema_version': 1,
+                   'circumstances': {'date': date, 'device': device}, 'table': table},
                   file, indent=1)
 
 

@@ -67,7 +67,8 @@ MeasuredDevice measured_device(const fs::path& folder, std::string_view name) {
     const Json json = read(file);
     try {
       const Json& circumstances = json.at("circumstances");
-      if (!circumstances.contains("device")) continue;  // of a CPU
+      // Of a CPU; or what a profiler counted, which is no speed.
+      if (!circumstances.contains("device") || !json.contains("roofline")) continue;
       const auto full = circumstances.at("device").get<std::string>();
       if (lower(full).find(lower(name)) == std::string::npos) continue;
       device.name = full;

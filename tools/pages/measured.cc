@@ -135,7 +135,14 @@ std::string formatted(double value, std::string_view how) {
 }
 
 /// What has to be typed to measure the figures of `file` anew.
-std::string command_of(std::string_view file, const Json& circumstances) {
+std::string command_of(std::string_view file, const Json& json) {
+  const Json& circumstances = json.at("circumstances");
+  const auto schema = json.value("schema", "");
+  if (schema == "quantization-lab.gpu_bench")
+    return "./lab bench --device cuda --json results.json";
+  if (schema == "quantization-lab.gpu_counters") {
+    return "tools/gpu/counters.py build/cuda/lab_gpu results.json …";
+  }
   if (file.find("_lab") == std::string_view::npos) {
     return fmt::format("./lab compare{} --json results.json",
                        circumstances.value("isa_forced", false)
@@ -211,8 +218,8 @@ std::vector<Origin> Measured::origins(std::string_view what) const {
         c.contains("device")
             ? c.at("device").get<std::string>()
             : fmt::format("{}, {} threads", c.at("cpu").get<std::string>(), c.at("threads").dump());
-    result.push_back(
-        {file, machine, c.at("date").get<std::string>().substr(0, 10), command_of(file, c)});
+    result.push_back({file, machine, c.at("date").get<std::string>().substr(0, 10),
+                      command_of(file, files_.find(file)->second)});
   }
   return result;
 }
