@@ -78,8 +78,9 @@ constexpr Cost attention_decode_cuda_cost(DecodeFormat format, std::int64_t batc
 /// Blocks of the last rung that a multiprocessor runs at a time; its shared memory holds no more.
 constexpr int decode_resident(DecodeFormat format) { return format == DecodeFormat::kInt4 ? 4 : 2; }
 
-/// The splits whose time is least, if blocks run in rounds, a step is 128 tokens of one block, and
-/// the last block takes an eighth of a step for each part that it merges.
+/// The splits whose time is least, if blocks run in rounds, a step is 128 tokens of one block, a round
+/// begins with a step's time in which nothing has come yet, and the last block takes an eighth of a
+/// step for each part that it merges.
 inline int choose_decode_splits(DecodeFormat format, int batch, int n_kv_heads, int length,
                                 int multiprocessors) {
   const auto up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
@@ -89,7 +90,7 @@ inline int choose_decode_splits(DecodeFormat format, int batch, int n_kv_heads, 
   for (std::int64_t splits = 1; splits <= steps; ++splits) {
     const std::int64_t of_a_split = up(steps, splits);
     const std::int64_t blocks = up(steps, of_a_split) * n_kv_heads * batch;
-    const std::int64_t time = 8 * up(blocks, slots) * of_a_split + splits;
+    const std::int64_t time = 8 * up(blocks, slots) * (of_a_split + 1) + splits;
     if (time < least) least = time, best = splits;
   }
   return static_cast<int>(best);
