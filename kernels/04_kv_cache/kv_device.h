@@ -11,14 +11,6 @@
 #include "common/contract.h"
 #include "simt/simt.h"
 
-/// Before a loop whose index must be known to the compiler: an array that is indexed by a variable
-/// lies in memory, not in registers.
-#if defined(__CUDACC__)
-#define QLAB_UNROLL _Pragma("unroll")
-#else
-#define QLAB_UNROLL
-#endif
-
 namespace qlab {
 
 enum class KvDeviceFormat {

@@ -91,5 +91,13 @@ void launch(dim3 grid, dim3 block, std::size_t shared_bytes, void (*kernel)(P...
 
 #endif
 
+/// Before a loop whose index must be known to the compiler: an array that is indexed by a variable
+/// lies in memory, not in registers.
+#if defined(__CUDACC__)
+#define QLAB_UNROLL _Pragma("unroll")
+#else
+#define QLAB_UNROLL
+#endif
+
 #include "simt/buffer.h"
 #include "simt/config.h"

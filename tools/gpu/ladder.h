@@ -44,15 +44,24 @@ struct Problem {
 /// Copies whose bytes exceed five L2 caches together, at least two.
 std::size_t copies_of(std::size_t bytes);
 
-/// Makes one problem at a time, so that memory holds one; `only` empty or a part of the operation's name.
+/// A problem that can be made, and its name before it is: "bf16_gemm, M = 16, N = 4096, K = 4096".
+struct Entry {
+  std::string name;
+  std::function<Problem()> make;
+};
+
+/// The problems of one operation, made one at a time, so that memory holds one.
 struct Ladder {
   std::string_view operation;
-  std::vector<std::function<Problem()>> problems;
+  std::vector<Entry> entries;
 };
 
 Ladder gemm_ladder();       // fp16 and bf16
 Ladder w8a8_ladder();       // int8
 Ladder w4a16_ladder();      // int4 weights
 Ladder attention_ladder();  // decode over fp16, fp8, int8, int4 caches
+
+/// All that this program was built with.
+std::vector<Ladder> ladders();
 
 }  // namespace qlab::gpu

@@ -12,7 +12,7 @@ build_target() {
     flock 9
   fi
   configured || configure
-  [[ -e $BUILD/lab ]] || introduce
+  [[ -e $BUILD/lab || $PRESET != default ]] || introduce
   compile "$1"
   exec 9>&-
 }
@@ -48,7 +48,8 @@ configure() {
   have ninja || options+=(-G 'Unix Makefiles')
   [[ ! -e $BUILD/CMakeCache.txt ]] || options+=(--fresh)
   say 'Configuring the lab.'
-  (cd "$ROOT" && cmake --preset default "${options[@]}") >"$log" 2>&1 9>&- || build_failed "$log"
+  (cd "$ROOT" && cmake --preset "$PRESET" "${options[@]}") >"$log" 2>&1 9>&- || build_failed "$log"
+  [[ $PRESET == default ]] || return 0
   # Where clangd looks for it. Without it only the editor knows less.
   ln -sfn build/default/compile_commands.json "$ROOT/compile_commands.json" 2>/dev/null || true
 }

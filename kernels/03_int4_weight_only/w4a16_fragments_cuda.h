@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What v4_in_flight and v5_mma share: a word of codes as a fragment of an mma, and the load of bytes
+/// that nobody reads again.
+///
+/// Teaches      the lower four bits of a byte are one row and the upper four another: both come out
+///              by one lop3 each, without a shift
+/// Leaves out   BF16, which has too few bits for the upper four
+#pragma once
+
+#include <cstdint>
+
+#include "03_int4_weight_only/half_words.h"
+#include "simt/ptx.h"
+
+namespace qlab {
+
+/// 16 bytes that no kernel of this launch writes, past the L1: each is read once, and would only push
+/// out X.
+__device__ inline uint4 load_once(const uint4* address) {
+#if defined(__CUDACC__)
+  uint4 v;
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(address));
+  return v;
+#else
+  return *address;
+#endif
+}
+
+/// Word `i` of four, i known to the compiler.
+__device__ inline std::uint32_t word_of(const uint4& words, int i) {
+  return i == 0 ? words.x : i == 1 ? words.y : i == 2 ? words.z : words.w;
+}
+
+/// A group of two rows, as pack_int4_groups() has it, ready for use.
+struct FragmentGroup {
+  half2 excess_low, excess_high;  // what is added to take off 1024 and the zero point, twice each
+  float scale_low, scale_high;
+};
+/// The scales and zero points of a group, ready for the fragments of a lane.
+__device__ inline FragmentGroup open_group(const uint2& packed) {
+  const auto scale = [](std::uint32_t word) {
+    return __half2float(__ushort_as_half(static_cast<unsigned short>(word & 0xFFFF)));
+  };
+  return {.excess_low = as_half2(ptx::prmt(packed.x, 0, 0x3232)),
+          .excess_high = as_half2(ptx::prmt(packed.y, 0, 0x3232)),
+          .scale_low = scale(packed.x),
+          .scale_high = scale(packed.y)};
+}
+
+/// The fragment of A that a word of codes is: codes less their zero points, exact in FP16.
+///
+/// 0x6400 is 1024 in FP16, and its last bits count 1, 2, 4 …, so 0x6400 | code is 1024 + code. Four
+/// bits higher a code counts 16 times: a sixteenth of that is 64 + code.
+__device__ inline void fragment_of(std::uint32_t (&a)[4], std::uint32_t word,
+                                   const FragmentGroup& group) {
+  constexpr int kMaskAndInsert = (0xF0 & 0xCC) | 0xAA;
+  const half2 sixteenth = as_half2(0x2C002C00);
+  for (int i = 0; i < 2; ++i) {
+    const std::uint32_t codes = word >> (8 * i);
+    const std::uint32_t low = ptx::lop3<kMaskAndInsert>(codes, 0x000F000F, 0x64006400);
+    const std::uint32_t high = ptx::lop3<kMaskAndInsert>(codes, 0x00F000F0, 0x64006400);
+    a[2 * i] = as_word(__hadd2(as_half2(low), group.excess_low));
+    a[2 * i + 1] = as_word(__hfma2(as_half2(high), sixteenth, group.excess_high));
+  }
+}
+
+}  // namespace qlab

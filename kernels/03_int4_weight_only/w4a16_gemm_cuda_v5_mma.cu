@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// w4a16_gemm_cuda, rung 5: up to 64 tokens share one read of the codes, blocks share the work equally.
+///
+/// Idea     codes are the operand A of an mma, tokens its columns: eight tokens cost what one does.
+///          Codes and X are on their way to shared memory three stages ahead. All pieces of work, 128
+///          rows by 128 of K, form one line that is cut into as many equal parts as there are blocks
+///          (stream-K). Blocks that end up with parts of the same rows leave their sums in memory, and
+///          the last of them to arrive adds them up, in the order of K
+/// Before   one token; a grid of whole rows leaves multiprocessors idle at its end
+/// Needs    compute capability 8.0
+#include <algorithm>
+
+#include "03_int4_weight_only/w4a16_fragments_cuda.h"
+#include "03_int4_weight_only/w4a16_gemm_cuda.h"
+
+namespace qlab {
+namespace {
+
+constexpr int kLanes = 32, kStages = 4;
+constexpr int kDepth = 128;                                // of K, in a stage
+constexpr int kStrips = kW4A16BlockRows / kInt4StripRows;  // of a block
+constexpr int kTiles = kDepth / kInt4TileK;                // of a strip, in a stage
+constexpr int kXRow = kDepth / 8;                          // loads of 16 bytes: a token's part
+
+/// kEights: times eight tokens. Where tokens are few, warps are many and take one strip each; where
+/// they are many, each word of X serves two strips.
+template <int kEights, int kGroup_>
+struct Plan {
+  static constexpr int kGroup = kGroup_;
+  static constexpr int kMyStrips = kEights <= 2 ? 1 : 2;  // of a warp
+  static constexpr int kThreads = kStrips / kMyStrips * kLanes;
+  static constexpr int kGroups = kDepth / kGroup;           // in a stage
+  static constexpr int kCodes = kStrips * kTiles * kLanes;  // loads of 16 bytes of a stage: codes
+  static constexpr int kScales = kStrips * kGroups * 4;     // and groups
+  static constexpr int kX = kEights * 8 * kXRow;            // and X
+  static constexpr int kStage = kCodes + kScales + kX;
+};
+
+/// What all blocks know of the line of work.
+struct Line {
+  int of_rows;    // pieces of the same rows: along K
+  int row_tiles;  // 128 rows each
+  __device__ long long pieces() const { return static_cast<long long>(of_rows) * row_tiles; }
+  __device__ int begin(int block) const {
+    return static_cast<int>(pieces() * block / static_cast<int>(gridDim.x));
+  }
+  /// The last block that begins at or before this piece.
+  __device__ int block_of(int piece) const {
+    const long long blocks = gridDim.x;
+    return static_cast<int>(((piece + 1LL) * blocks - 1) / pieces());
+  }
+};
+
+/// Starts the copies of one piece: 128 of K, of 128 rows of W and of all tokens. What does not exist
+/// becomes 0.
+template <class P>
+__device__ void fill(uint4* stage, const uint4* W, const uint4* groups, const uint4* X, int rows,
+                     int step, int M, int N, int K) {
+  const int tid = static_cast<int>(threadIdx.x), strips = int4_strips(N);
+  const std::size_t steps = static_cast<std::size_t>(int4_tiles(K) / kTiles);
+  for (int i = tid; i < P::kCodes; i += P::kThreads) {
+    constexpr int kOfStrip = kTiles * kLanes;
+    const int strip = rows * kStrips + i / kOfStrip;
+    const bool valid = strip < strips;
+    const std::size_t at = valid ? (strip * steps + step) * kOfStrip + i % kOfStrip : 0;
+    ptx::cp_async_16_zfill(stage + i, W + at, valid);
+  }
+  for (int i = tid; i < P::kScales; i += P::kThreads) {
+    constexpr int kOfStrip = P::kGroups * 4;
+    const int strip = rows * kStrips + i / kOfStrip;
+    const bool valid = strip < strips;
+    const std::size_t at = valid ? (strip * steps + step) * kOfStrip + i % kOfStrip : 0;
+    ptx::cp_async_16_zfill(stage + P::kCodes + i, groups + at, valid);
+  }
+  for (int i = tid; i < P::kX; i += P::kThreads) {
+    const int m = i / kXRow, eight = i % kXRow, k = step * kDepth + eight * 8;
+    const bool valid = m < M && k < K;
+    const std::size_t at = valid ? (static_cast<std::size_t>(m) * K + k) / 8 : 0;
+    // Odd rows swap halves of 64 bytes: two rows that are read at once lie in different banks.
+    uint4* const to = stage + P::kCodes + P::kScales + m * kXRow + (eight ^ m % 2 * 4);
+    ptx::cp_async_16_zfill(to, X + at, valid);
+  }
+}
+
+/// Adds one piece to this lane's sums.
+template <class P, int S, int kEights>
+__device__ void multiply(float (&sum)[S][kEights][4], const uint4* stage, int first_strip,
+                         int lane) {
+  const int g = lane / 4, t = lane % 4;
+  const uint2* const groups = reinterpret_cast<const uint2*>(stage + P::kCodes);
+  const uint4* const x_row = stage + P::kCodes + P::kScales + g * kXRow;
+#pragma unroll
+  for (int i = 0; i < P::kGroups; ++i) {
+    float part[S][kEights][4] = {};
+    FragmentGroup open[S];
+#pragma unroll
+    for (int s = 0; s < S; ++s) {
+      open[s] = open_group(groups[((first_strip + s) * P::kGroups + i) * 8 + g]);
+    }
+#pragma unroll
+    for (int j = 0; j < P::kGroup / 32; ++j) {  // 32 of K: two mmas
+      const int half_tile = i * (P::kGroup / 32) + j;
+      std::uint32_t a[S][2][4];
+#pragma unroll
+      for (int s = 0; s < S; ++s) {
+        const uint4 codes = stage[((first_strip + s) * kTiles + half_tile / 2) * kLanes + lane];
+        fragment_of(a[s][0], half_tile % 2 == 0 ? codes.x : codes.z, open[s]);
+        fragment_of(a[s][1], half_tile % 2 == 0 ? codes.y : codes.w, open[s]);
+      }
+#pragma unroll
+      for (int e = 0; e < kEights; ++e) {
+        const uint4 x = x_row[e * 8 * kXRow + ((half_tile * 4 + t) ^ g % 2 * 4)];
+#pragma unroll
+        for (int s = 0; s < S; ++s) {
+          ptx::mma_m16n8k16_f16(part[s][e], a[s][0], {x.x, x.y});
+          ptx::mma_m16n8k16_f16(part[s][e], a[s][1], {x.z, x.w});
+        }
+      }
+    }
+#pragma unroll
+    for (int s = 0; s < S; ++s) {
+#pragma unroll
+      for (int e = 0; e < kEights; ++e) {
+#pragma unroll
+        for (int c = 0; c < 4; ++c) {
+          const float scale = c < 2 ? open[s].scale_low : open[s].scale_high;
+          sum[s][e][c] = __fmaf_rn(part[s][e][c], scale, sum[s][e][c]);
+        }
+      }
+    }
+  }
+}
+
+/// Leaves this block's sums in memory. Whether it is the last one of those that share the rows: then
+/// its sums become those of all, added in the order of K, and the counter is as it was before.
+template <int kThreads, int S, int kEights>
+__device__ bool add_up(float (&sum)[S][kEights][4], float4* partial, unsigned* arrived, int rows,
+                       const Line& line, int first_block, int last_block) {
+  const int tid = static_cast<int>(threadIdx.x), me = static_cast<int>(blockIdx.x);
+  constexpr int kSlot = kW4A16BlockRows * kW4A16MaxTokens / 4;
+  // A block's first rows have its slot 0. Only the first block of these rows can have others before.
+  const auto slot_of = [&](int block) {
+    const bool second = block == first_block && line.begin(block) < rows * line.of_rows;
+    return partial + static_cast<std::size_t>(2 * block + (second ? 1 : 0)) * kSlot + tid;
+  };
+  float4* const mine = slot_of(me);
+#pragma unroll
+  for (int i = 0; i < S * kEights; ++i) {
+    const float(&s)[4] = sum[i / kEights][i % kEights];
+    mine[i * kThreads] = make_float4(s[0], s[1], s[2], s[3]);
+  }
+  __threadfence();
+  __syncthreads();  // the sums of the whole block are written, and now announced
+  bool last = false;
+  if (tid == 0) {
+    last = atomicAdd(&arrived[rows], 1U) == static_cast<unsigned>(last_block - first_block);
+    if (last) arrived[rows] = 0;
+  }
+  if (__syncthreads_or(last) == 0) return false;
+  __threadfence();
+#pragma unroll
+  for (int i = 0; i < S * kEights; ++i) {
+    float4 total = make_float4(0, 0, 0, 0);
+    for (int block = first_block; block <= last_block; ++block) {
+      const float4 more = slot_of(block)[i * kThreads];
+      total = make_float4(total.x + more.x, total.y + more.y, total.z + more.z, total.w + more.w);
+    }
+    float(&s)[4] = sum[i / kEights][i % kEights];
+    s[0] = total.x, s[1] = total.y, s[2] = total.z, s[3] = total.w;
+  }
+  return true;
+}
+
+template <int kEights, int kGroup>
+__global__ void __launch_bounds__(Plan<kEights, kGroup>::kThreads, 2)
+    w4a16_mma_kernel(const uint4* __restrict__ W,       // [strips, tiles, 32]
+                     const uint4* __restrict__ groups,  // [strips, groups, 4]
+                     const uint4* __restrict__ X,       // [M, K / 8]
+                     half* __restrict__ Y,              // [M, N]
+                     float4* partial,                   // [2 · blocks] of 128 × 64
+                     unsigned* arrived,                 // [row tiles]
+                     int M, int N, int K) {
+  using P = Plan<kEights, kGroup>;
+  constexpr int S = P::kMyStrips;
+  DYNAMIC_SHARED(uint4, memory);  // [kStages]  codes, then groups, then X
+
+  // Who am I: this block owns a part of the line, this warp one or two of its eight strips.
+  const int lane = static_cast<int>(threadIdx.x) % kLanes, g = lane / 4, t = lane % 4;
+  const int my_strip = static_cast<int>(threadIdx.x) / kLanes * S;
+  const Line line{.of_rows = int4_tiles(K) / kTiles,
+                  .row_tiles = (N + kW4A16BlockRows - 1) / kW4A16BlockRows};
+  const int begin = line.begin(static_cast<int>(blockIdx.x));
+  const int end = line.begin(static_cast<int>(blockIdx.x) + 1);
+  int rows = begin / line.of_rows, step = begin % line.of_rows;  // of the piece at hand
+  int next = begin, next_rows = rows, next_step = step;          // of the next one to ask for
+  const auto ask = [&] {
+    if (next < end) {
+      uint4* const stage = memory + (next - begin) % kStages * P::kStage;
+      fill<P>(stage, W, groups, X, next_rows, next_step, M, N, K);
+    }
+    ptx::cp_async_commit();  // an empty group keeps the count
+    ++next;
+    if (++next_step == line.of_rows) next_step = 0, ++next_rows;
+  };
+
+  // Load:    global → shared, kStages - 1 pieces ahead, also across the end of rows.
+  float sum[S][kEights][4] = {};
+  for (int i = 0; i < kStages - 1; ++i) ask();
+  for (int piece = begin; piece < end; ++piece) {
+    ptx::cp_async_wait<kStages - 2>();
+    __syncthreads();  // the copies of this piece have arrived, the reads of the last one are done
+    ask();
+    // Compute: shared → fragments → tensor cores.
+    multiply<P>(sum, memory + (piece - begin) % kStages * P::kStage, my_strip, lane);
+    if (++step < line.of_rows && piece + 1 < end) continue;
+
+    // Store:   sums → global, if all of K is in them; else with those of other blocks.
+    const int first_block = line.block_of(rows * line.of_rows);
+    const int last_block = line.block_of((rows + 1) * line.of_rows - 1);
+    const bool mine =
+        first_block == last_block ||
+        add_up<P::kThreads>(sum, partial, arrived, rows, line, first_block, last_block);
+#pragma unroll
+    for (int i = 0; i < S * kEights * 4; ++i) {
+      float& value = sum[i / (4 * kEights)][i / 4 % kEights][i % 4];
+      const int m = i / 4 % kEights * 8 + 2 * t + i % 2;
+      const int n = rows * kW4A16BlockRows + (my_strip + i / (4 * kEights)) * kInt4StripRows + g +
+                    i / 2 % 2 * 8;
+      if (mine && m < M && n < N) Y[static_cast<std::size_t>(m) * N + n] = __float2half_rn(value);
+      value = 0;
+    }
+    step = 0, ++rows;
+  }
+}
+
+template <int kEights, int kGroup>
+void launch(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int K, Stream stream) {
+  using P = Plan<kEights, kGroup>;
+  const std::size_t pieces = w4a16_tickets(N) * static_cast<std::size_t>(int4_tiles(K) / kTiles);
+  const auto blocks = std::min(static_cast<std::size_t>(W.blocks), pieces);
+  enqueue(stream, static_cast<unsigned>(blocks), P::kThreads, kStages * P::kStage * sizeof(uint4),
+          w4a16_mma_kernel<kEights, kGroup>, W.fragments, reinterpret_cast<const uint4*>(W.groups),
+          reinterpret_cast<const uint4*>(X), Y, reinterpret_cast<float4*>(W.partial), W.arrived, M,
+          N, K);
+}
+
+template <int kGroup>
+constexpr W4A16Cuda* for_tokens(int M) {
+  return M <= 8    ? launch<1, kGroup>
+         : M <= 16 ? launch<2, kGroup>
+         : M <= 32 ? launch<4, kGroup>
+                   : launch<8, kGroup>;
+}
+
+}  // namespace
+
+/// One product; W4A16Cuda says what it takes and gives.
+void w4a16_gemm_cuda_v5_mma(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int K,
+                            Stream stream) {
+  check_w4a16_cuda("w4a16_gemm_cuda_v5_mma", W, X, M, N, K, kW4A16MaxTokens);
+  check_aligned("w4a16_gemm_cuda_v5_mma", "fragments", W.fragments);
+  check_aligned("w4a16_gemm_cuda_v5_mma", "groups", W.groups);
+  QLAB_CHECK(W.blocks >= 1, "w4a16_gemm_cuda_v5_mma: blocks is ", W.blocks,
+             "; pass how many the GPU holds at a time, two for each multiprocessor");
+  const auto run = W.rows.group_size == 32   ? for_tokens<32>(M)
+                   : W.rows.group_size == 64 ? for_tokens<64>(M)
+                                             : for_tokens<128>(M);
+  run(W, X, Y, M, N, K, stream);
+}
+
+}  // namespace qlab

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Tests of the rungs of w4a16_gemm_cuda, on the CPU with small shapes and on a GPU with real ones.
+#include "03_int4_weight_only/w4a16_gemm_cuda.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "03_int4_weight_only/w4a16_cuda_operands.h"
+#include "common/random.h"
+#include "support/cuda_exercise.h"
+
+namespace qlab::test {
+namespace {
+
+struct Shape {
+  int M, N, K, group_size;
+};
+
+/// One product: X and W on the host.
+struct W4A16CudaCase {
+  explicit W4A16CudaCase(const Shape& s)
+      : shape(s),
+        x(static_cast<std::size_t>(s.M) * s.K),
+        w{s.N, s.K, s.group_size, bytes(s.K / 2), halves(), bytes(s.K / s.group_size)} {
+    std::ostringstream text;
+    text << "M=" << s.M << " N=" << s.N << " K=" << s.K << " group_size=" << s.group_size;
+    name = text.str();
+  }
+  /// Everything random: |x| ≤ 1, scales 0.001 … 0.01.
+  static W4A16CudaCase random(const Shape& s, std::uint64_t seed) {
+    W4A16CudaCase c(s);
+    Random random(seed);
+    for (half& x : c.x) x = __float2half(static_cast<float>(random.uniform(-1, 1)));
+    for (half& v : c.w.scale) v = __float2half(static_cast<float>(random.uniform(0.001, 0.01)));
+    for (std::uint8_t& b : c.w.qweight) b = static_cast<std::uint8_t>(random.below(256));
+    for (std::uint8_t& z : c.w.zero_point) z = static_cast<std::uint8_t>(random.below(16));
+    return c;
+  }
+
+  Shape shape;
+  std::vector<half> x;
+  W4A16HostWeights w;
+  bool exact = false;  ///< every sum is exact in any order, and fits FP16
+  std::string name;
+
+ private:
+  std::vector<std::uint8_t> bytes(int a_row) const {
+    return std::vector<std::uint8_t>(static_cast<std::size_t>(shape.N) * a_row);
+  }
+  std::vector<half> halves() const {
+    return std::vector<half>(static_cast<std::size_t>(shape.N) * (shape.K / shape.group_size));
+  }
+};
+
+struct Oracle {
+  double value = 0, magnitude = 0, scales = 0;  // Σ x·w, Σ |x||w|, Σ scale over k
+};
+Oracle oracle(const W4A16CudaCase& c, int m, int n) {
+  Oracle o;
+  for (int k = 0; k < c.shape.K; ++k) {
+    const half x = c.x[static_cast<std::size_t>(m) * c.shape.K + k];
+    const double product = double{__half2float(x)} * c.w.weight(n, k);
+    o.value += product;
+    o.magnitude += std::fabs(product);
+    o.scales += c.w.scale_of(n, k);
+  }
+  return o;
+}
+
+/// The error that a rung may make: that of its sums, then Y is rounded to FP16, by 2⁻¹¹ of it or by
+/// 2⁻²⁵ where it is subnormal.
+double allowed(const W4A16CudaCase& c, const Oracle& o, bool fp16_sums) {
+  if (c.exact) return 0;
+  double error = w4a16_gemm_cuda_error(c.shape.K, c.shape.group_size) * o.magnitude;
+  if (fp16_sums) error += kW4A16Fp16Error * o.magnitude + o.scales * 0x1p-25;
+  return error + 0x1p-11 * (std::fabs(o.value) + error) + 0x1p-25;
+}
+
+struct W4A16GemmCuda : CudaExercise, testing::WithParamInterface<CudaRung<W4A16Cuda>> {
+  void SetUp() override {
+    CudaExercise::SetUp();
+#if defined(__CUDACC__)
+    if (IsSkipped()) return;
+    cudaDeviceProp device{};
+    simt::check(cudaGetDeviceProperties(&device, 0), "device");
+    if (!GetParam().runs_on(10 * device.major + device.minor)) {
+      GTEST_SKIP() << GetParam().name << " needs another GPU than " << device.name;
+    }
+#endif
+  }
+
+  bool one_token() const { return GetParam().run != w4a16_gemm_cuda_v5_mma; }
+  bool fp16_sums() const { return GetParam().run == w4a16_gemm_cuda_v3_bits; }
+  std::vector<int> tokens() const {
+    return one_token() ? std::vector{1} : std::vector{1, 2, 3, 7, 8, 16, 17, 33, 64};
+  }
+
+  /// Runs the case twice, with other NaN around the output, and judges both.
+  void check(const W4A16CudaCase& c, int blocks = 3, int samples = 0) {
+    const int M = c.shape.M, N = c.shape.N, K = c.shape.K;
+    const W4A16DeviceWeights w(c.w, W4A16PackedWeights(c.w));
+    W4A16Scratch scratch(N, blocks);
+    const simt::Buffer<half> x(c.x, "X");
+    const auto run = [&] {
+      DeviceOutput<half> y(M, N);
+      GetParam().run(w.with(scratch), x.data(), y.data(), M, N, K, Stream{});
+#if defined(__CUDACC__)
+      simt::check(cudaDeviceSynchronize(), "kernel");
+#endif
+      return y.fetch(c.name);
+    };
+    const Matrix<float> first = run(), second = run();
+    if (samples == 0) {
+      judge_all(c, first);
+    } else {
+      judge_samples(c, first, samples);
+    }
+    EXPECT_EQ(std::memcmp(first.data(), second.data(), first.bytes()), 0)
+        << c.name << ": the second call gives other bits";
+    const std::vector<unsigned> arrived = scratch.arrived.to_host();
+    EXPECT_EQ(std::count(arrived.begin(), arrived.end(), 0U), std::ssize(arrived))
+        << c.name << ": a counter is not 0 after the call";
+  }
+
+ private:
+  void judge_all(const W4A16CudaCase& c, const Matrix<float>& got) const {
+    Matrix<double> value(c.shape.M, c.shape.N), error(c.shape.M, c.shape.N);
+    for (int m = 0; m < c.shape.M; ++m) {
+      for (int n = 0; n < c.shape.N; ++n) {
+        const Oracle o = oracle(c, m, n);
+        value(m, n) = o.value;
+        error(m, n) = allowed(c, o, fp16_sums());
+      }
+    }
+    judge({.name = c.name}, got.view(), value.view(),
+          [&](std::int64_t m, std::int64_t n) { return error(m, n); });
+  }
+  void judge_samples(const W4A16CudaCase& c, const Matrix<float>& got, int samples) const {
+    Random random(5);
+    for (int i = 0; i < samples && !HasFailure(); ++i) {
+      const int m = i == 0 ? c.shape.M - 1 : static_cast<int>(random.below(c.shape.M));
+      const int n = i == 0 ? c.shape.N - 1 : static_cast<int>(random.below(c.shape.N));
+      const Oracle o = oracle(c, m, n);
+      EXPECT_NEAR(double{got(m, n)}, o.value, allowed(c, o, fp16_sums()))
+          << c.name << " at [" << m << ", " << n << "]";
+    }
+    const float* const end = got.data() + std::ptrdiff_t{c.shape.M} * c.shape.N;
+    EXPECT_TRUE(std::all_of(got.data(), end, [](float v) { return std::isfinite(v); }))
+        << c.name << ": an element was not written";
+  }
+};
+
+std::string name_of(const testing::TestParamInfo<CudaRung<W4A16Cuda>>& rung) {
+  return std::string(rung.param.name);
+}
+INSTANTIATE_TEST_SUITE_P(Gemv, W4A16GemmCuda, testing::ValuesIn(kW4A16GemvCudaRungs), name_of);
+INSTANTIATE_TEST_SUITE_P(Gemm, W4A16GemmCuda, testing::ValuesIn(kW4A16GemmCudaRungs), name_of);
+
+TEST_P(W4A16GemmCuda, PutsEveryCodeInItsPlace) {
+  // X[m, k] is 1 where k = m + 9 i, so Y[m, n] is one code.
+  const int M = tokens().back();
+  for (int first = 0; first < 64; first += M == 1 ? 9 : 64) {
+    W4A16CudaCase c({M, 33, 64, 64});
+    c.exact = true;
+    c.name += " first=" + std::to_string(first);
+    std::fill(c.w.scale.begin(), c.w.scale.end(), __float2half(1));
+    for (std::size_t i = 0; i < c.w.qweight.size(); ++i) {
+      c.w.qweight[i] = static_cast<std::uint8_t>(37 * i + i / 32 * 11 + i / 7);
+    }
+    for (int m = 0; m < M; ++m) {
+      c.x[static_cast<std::size_t>(m) * 64 + static_cast<std::size_t>(first + m)] = __float2half(1);
+    }
+    check(c);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(W4A16GemmCuda, SubtractsEveryZeroPointFromEveryCode) {
+  for (const int group_size : {32, 64, 128}) {
+    // Row n has the zero points n, n + 1, … of its groups; x is 0, 1 or -2, a scale 1/4 or 1/2.
+    W4A16CudaCase c({1, 32, 3 * group_size, group_size});
+    c.exact = true;
+    for (std::size_t i = 0; i < c.x.size(); i += 17) c.x[i] = __float2half(i % 2 ? -2.0F : 1.0F);
+    for (std::size_t i = 0; i < c.w.scale.size(); ++i) {
+      c.w.zero_point[i] = static_cast<std::uint8_t>((i / 3 + i % 3) % 16);
+      c.w.scale[i] = __float2half(i % 2 == 0 ? 0.25F : 0.5F);
+    }
+    for (std::size_t i = 0; i < c.w.qweight.size(); ++i) {
+      c.w.qweight[i] = static_cast<std::uint8_t>(i % 8 * 0x22 + 0x10 + i / 48 % 2 * 0x01);
+    }
+    check(c);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(W4A16GemmCuda, MatchesTheOracle) {
+  simt::for_each_schedule(3, [&] {
+    for (const int M : tokens()) {
+      for (const auto& [N, K, group_size] :
+           {std::array{1, 32, 32}, {17, 96, 32}, {37, 320, 64}, {130, 384, 128}}) {
+        if (HasFailure()) return;  // one is enough to read
+        check(W4A16CudaCase::random({M, N, K, group_size}, 7));
+      }
+    }
+  });
+}
+
+TEST_P(W4A16GemmCuda, GoesOverLongRows) {
+  for (const int group_size : {32, 64, 128}) {  // more than 16 warps of v4 take at a time
+    check(W4A16CudaCase::random({1, 19, 4096 + 3 * 128, group_size}, 8));
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(W4A16GemmCuda, SharesTheWorkAmongAnyNumberOfBlocks) {
+  for (const int blocks : {1, 2, 5, 8, 64}) {  // of no meaning where blocks follow from the shape
+    check(W4A16CudaCase::random({one_token() ? 1 : 9, 300, 640, 128}, 9), blocks);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_P(W4A16GemmCuda, RefusesWhatItCannotDo) {
+  alignas(16) static const unsigned char memory[64] = {};
+  const auto call = [&](int M, int N, int K, int group_size, int offset) {
+    W4A16CudaWeights w{};
+    w.rows = {.qweight = memory,
+              .scale = reinterpret_cast<const half*>(memory),
+              .zero_point = memory,
+              .group_size = group_size};
+    w.blocks = 1;
+    GetParam().run(w, reinterpret_cast<const half*>(memory + offset), nullptr, M, N, K, Stream{});
+  };
+  EXPECT_THROW(call(0, 1, 32, 32, 0), ContractError) << "no token";
+  EXPECT_THROW(call(65, 1, 32, 32, 0), ContractError) << "too many tokens";
+  EXPECT_THROW(call(1, 0, 32, 32, 0), ContractError) << "no row";
+  EXPECT_THROW(call(1, 1, 0, 32, 0), ContractError) << "no column";
+  EXPECT_THROW(call(1, 1, 96, 64, 0), ContractError) << "a part of a group";
+  EXPECT_THROW(call(1, 1, 96, 96, 0), ContractError) << "groups of 96";
+  EXPECT_THROW(call(1, 1, 32, 32, 2), ContractError) << "X that starts at its second value";
+}
+
+#if defined(__CUDACC__)
+TEST_P(W4A16GemmCuda, MatchesTheOracleAtFullSize) {
+  int multiprocessors = 0;
+  simt::check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0),
+              "multiprocessors");
+  for (const int M : tokens()) {
+    for (const auto& [N, K] : {std::pair{4096, 4096}, {11008, 4096}, {4000, 11008}}) {
+      check(W4A16CudaCase::random({M, N, K, 128}, 10), 2 * multiprocessors, 200);
+      if (HasFailure()) return;
+    }
+  }
+}
+#endif
+
+}  // namespace
+}  // namespace qlab::test

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The problems of gemm_cuda: layers of 7B and 70B models in FP16 and BF16, beside cuBLASLt.
+#include <cmath>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+#include "01_fp16_baseline/fp16_gemm_mma.h"
+#include "01_fp16_baseline/gemm_cuda.h"
+#include "gpu/ladder.h"
+#include "gpu/operands.h"
+#if defined(QLAB_CUBLAS)
+#include "gpu/cublas_lt.h"
+#endif
+
+namespace qlab::gpu {
+namespace {
+
+template <class T>
+struct Product {
+  int M, N, K;
+  std::size_t copies;
+  simt::Buffer<T> x, w, y;  // [M, K], [copies, N, K], [M, N]
+#if defined(QLAB_CUBLAS)
+  std::unique_ptr<LtProduct> peer;
+#endif
+
+  Product(int m, int n, int k)
+      : M(m),
+        N(n),
+        K(k),
+        copies(copies_of(2 * static_cast<std::size_t>(n) * static_cast<std::size_t>(k))),
+        x(static_cast<std::size_t>(m) * static_cast<std::size_t>(k)),
+        w(copies * static_cast<std::size_t>(n) * static_cast<std::size_t>(k)),
+        y(static_cast<std::size_t>(m) * static_cast<std::size_t>(n)) {
+    fill_uniform(x.data(), x.size(), 1);
+    fill_uniform(w.data(), w.size(), 2);
+#if defined(QLAB_CUBLAS)
+    peer = std::make_unique<LtProduct>(std::is_same_v<T, half> ? kLtFp16 : kLtBf16, M, N, K);
+    peer->choose(x.data(), w.data(), y.data(), {});
+#endif
+  }
+  const T* weights(std::size_t copy) const {
+    return w.data() + copy * static_cast<std::size_t>(N) * static_cast<std::size_t>(K);
+  }
+  /// 64 samples, the corners among them, within the bound of tests/01_fp16_baseline/gemm_cuda_test.cu.
+  bool right(std::size_t copy) const {
+    constexpr double kRounding = std::is_same_v<T, half> ? 0x1p-11 : 0x1p-8;
+    const auto value = [](const T* from) {
+      T element;
+      simt::check(cudaMemcpy(&element, from, sizeof element, cudaMemcpyDeviceToHost), "copy");
+      return static_cast<float>(element);
+    };
+    return samples_right(M, N, [&](int m, int n) {
+      std::vector<T> a(static_cast<std::size_t>(K)), b(a.size());
+      const auto row = [&](std::vector<T>& to, const T* from, int which) {
+        simt::check(cudaMemcpy(to.data(), from + static_cast<std::size_t>(which) * to.size(),
+                               to.size() * sizeof(T), cudaMemcpyDeviceToHost),
+                    "copy");
+      };
+      row(a, x.data(), m);
+      row(b, weights(copy), n);
+      double sum = 0, magnitude = 0;
+      for (std::size_t k = 0; k < a.size(); ++k) {
+        const double product = double{static_cast<float>(a[k])} * double{static_cast<float>(b[k])};
+        sum += product;
+        magnitude += std::abs(product);
+      }
+      const double allowed = fp16_gemm_mma_error(K) * magnitude;
+      const double got =
+          value(y.data() + static_cast<std::size_t>(m) * static_cast<std::size_t>(N) +
+                static_cast<std::size_t>(n));
+      return std::abs(got - sum) <= allowed + kRounding * (std::abs(sum) + allowed);
+    });
+  }
+};
+
+template <class T>
+Problem problem(const char* name, int M, int N, int K) {
+  const auto p = std::make_shared<Product<T>>(M, N, K);
+  Problem result;
+  result.operation = name;
+  result.shape = shape_text(M, N, K);
+  result.cost = gemm_cuda_cost(M, N, K);
+  result.products = name;
+  result.copies = p->copies;
+  result.memory = p;
+  const auto add = [&result, p](std::string_view contender, bool ours,
+                                std::function<void(std::size_t, Stream)> run) {
+    result.contenders.push_back({std::string(contender), ours, std::move(run),
+                                 [p](std::size_t, Stream stream) { poison_nan(p->y, stream); },
+                                 [p](std::size_t copy) { return p->right(copy); }});
+  };
+  for (const auto& rung : kGemmCudaRungs<T>) {
+    // Rungs of a hundredth of the speed need not be waited for where the work is large.
+    const bool slow = rung.name == "v1_naive" || rung.name == "v2_tiles";
+    if (!rung.runs_on(capability()) || (slow && 2.0 * M * N * K > 3e11)) continue;
+    GemmCuda<T>* const run = rung.run;
+    add(rung.name, true, [p, run](std::size_t copy, Stream stream) {
+      run(p->x.data(), p->weights(copy), p->y.data(), p->M, p->N, p->K, stream);
+    });
+  }
+#if defined(QLAB_CUBLAS)
+  add("cuBLASLt", false, [p](std::size_t copy, Stream stream) {
+    p->peer->run(p->x.data(), p->weights(copy), p->y.data(), stream);
+  });
+#endif
+  return result;
+}
+
+template <class T>
+void add(Ladder& ladder, const char* name, int M, int N, int K) {
+  const auto make = [name, M, N, K]() { return problem<T>(name, M, N, K); };
+  ladder.entries.push_back({std::string(name) + ", " + shape_text(M, N, K), make});
+}
+
+}  // namespace
+
+Ladder gemm_ladder() {
+  Ladder ladder;
+  ladder.operation = "gemm";
+  struct Layer {
+    int N, K;
+  };
+  for (const Layer layer : {Layer{4096, 4096}, Layer{11008, 4096}, Layer{28672, 8192}}) {
+    for (const int M : {16, 64, 256, 512, 1024, 4096}) {
+      add<__nv_bfloat16>(ladder, "bf16_gemm", M, layer.N, layer.K);
+    }
+  }
+  add<__nv_bfloat16>(ladder, "bf16_gemm", 8192, 8192, 8192);
+  add<half>(ladder, "fp16_gemm", 4096, 4096, 4096);
+  return ladder;
+}
+
+}  // namespace qlab::gpu

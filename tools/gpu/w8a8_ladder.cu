@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The problems of w8a8_gemm_cuda, beside cuBLASLt: INT8 with 32-bit sums, whose scales would cost a
+/// second kernel, and BF16.
+#include <memory>
+#include <vector>
+
+#include "02_int8_calibration/w8a8_gemm_cuda.h"
+#include "gpu/ladder.h"
+#include "gpu/operands.h"
+#if defined(QLAB_CUBLAS)
+#include "gpu/cublas_lt.h"
+#endif
+
+namespace qlab::gpu {
+namespace {
+
+__global__ void codes_kernel(std::int8_t* out, std::size_t count, std::uint32_t seed) {
+  const std::size_t step = std::size_t{gridDim.x} * blockDim.x;
+  for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += step) {
+    out[i] = static_cast<std::int8_t>(scattered(i, seed));
+  }
+}
+
+std::size_t area(int rows, int cols) {
+  return static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
+}
+
+struct Product {
+  int M, N, K;
+  std::size_t copies;
+  simt::Buffer<std::int8_t> x, w;  // [M, K], [copies, N, K]
+  simt::Buffer<float> x_scale, w_scale;
+  simt::Buffer<__nv_bfloat16> y;
+#if defined(QLAB_CUBLAS)
+  simt::Buffer<std::int32_t> sums;
+  simt::Buffer<__nv_bfloat16> wide_x, wide_w;
+  std::unique_ptr<LtProduct> int8, bf16;
+#endif
+
+  Product(int m, int n, int k)
+      : M(m),
+        N(n),
+        K(k),
+        copies(copies_of(area(n, k))),
+        x(area(m, k)),
+        w(copies * area(n, k)),
+        x_scale(static_cast<std::size_t>(m)),
+        w_scale(static_cast<std::size_t>(n)),
+        y(area(m, n))
+#if defined(QLAB_CUBLAS)
+        ,
+        sums(area(m, n)),
+        wide_x(area(m, k)),
+        wide_w(copies * area(n, k))
+#endif
+  {
+    simt::launch(4096, 256, 0, codes_kernel, x.data(), x.size(), 1U);
+    simt::launch(4096, 256, 0, codes_kernel, w.data(), w.size(), 2U);
+    fill_uniform(x_scale.data(), x_scale.size(), 3);
+    fill_uniform(w_scale.data(), w_scale.size(), 4);
+#if defined(QLAB_CUBLAS)
+    fill_uniform(wide_x.data(), wide_x.size(), 5);
+    fill_uniform(wide_w.data(), wide_w.size(), 6);
+    int8 = std::make_unique<LtProduct>(kLtInt8, M, N, K);
+    int8->choose(x.data(), w.data(), sums.data(), {});
+    bf16 = std::make_unique<LtProduct>(kLtBf16, M, N, K);
+    bf16->choose(wide_x.data(), wide_w.data(), y.data(), {});
+#endif
+  }
+  W8A8Cuda view(std::size_t copy) {
+    return {x.data(), x_scale.data(), w.data() + copy * area(N, K), w_scale.data(), y.data(), M, N,
+            K};
+  }
+  /// Samples, bit for bit.
+  bool right(std::size_t copy) {
+    const auto row = [](const auto* from, std::size_t at, std::size_t count) {
+      std::vector<std::remove_cv_t<std::remove_reference_t<decltype(*from)>>> to(count);
+      simt::check(cudaMemcpy(to.data(), from + at, count * sizeof to[0], cudaMemcpyDeviceToHost),
+                  "copy");
+      return to;
+    };
+    return samples_right(M, N, [&](int m, int n) {
+      const std::size_t k = static_cast<std::size_t>(K), i = static_cast<std::size_t>(m),
+                        j = static_cast<std::size_t>(n);
+      const auto a = row(x.data(), i * k, k), b = row(view(copy).w, j * k, k);
+      std::int64_t sum = 0;
+      for (std::size_t c = 0; c < k; ++c) sum += a[c] * b[c];
+      const float scale = row(x_scale.data(), i, 1)[0] * row(w_scale.data(), j, 1)[0];
+      const __nv_bfloat16 expected(scale * static_cast<float>(sum));
+      const float got =
+          static_cast<float>(row(y.data(), i * static_cast<std::size_t>(N) + j, 1)[0]);
+      return got == static_cast<float>(expected);
+    });
+  }
+};
+
+Problem problem(int M, int N, int K) {
+  const auto p = std::make_shared<Product>(M, N, K);
+  Problem result;
+  result.operation = "w8a8_gemm";
+  result.shape = shape_text(M, N, K);
+  result.cost = w8a8_gemm_cuda_cost(M, N, K);
+  result.products = "int8";
+  result.copies = p->copies;
+  result.memory = p;
+  for (const auto& rung : kW8A8GemmCudaRungs) {
+    if (!rung.runs_on(capability())) continue;
+    if (rung.name == "v1_naive" && 2.0 * M * N * K > 3e10) continue;  // hundreds of milliseconds
+    W8A8GemmCuda* const run = rung.run;
+    result.contenders.push_back(
+        {std::string(rung.name), true,
+         [p, run](std::size_t copy, Stream stream) { run(p->view(copy), stream); },
+         [p](std::size_t, Stream stream) { poison_nan(p->y, stream); },
+         [p](std::size_t copy) { return p->right(copy); }});
+  }
+#if defined(QLAB_CUBLAS)
+  result.contenders.push_back({"cuBLASLt int8", false,
+                               [p](std::size_t copy, Stream stream) {
+                                 p->int8->run(p->x.data(), p->view(copy).w, p->sums.data(), stream);
+                               },
+                               nullptr, nullptr});
+  result.contenders.push_back({"cuBLASLt bf16", false,
+                               [p](std::size_t copy, Stream stream) {
+                                 p->bf16->run(p->wide_x.data(),
+                                              p->wide_w.data() + copy * area(p->N, p->K),
+                                              p->y.data(), stream);
+                               },
+                               nullptr, nullptr});
+#endif
+  return result;
+}
+
+}  // namespace
+
+Ladder w8a8_ladder() {
+  Ladder ladder;
+  ladder.operation = "w8a8_gemm";
+  struct Layer {
+    int N, K;
+  };
+  const auto add = [&ladder](int M, int N, int K) {
+    ladder.entries.push_back(
+        {"w8a8_gemm, " + shape_text(M, N, K), [M, N, K]() { return problem(M, N, K); }});
+  };
+  for (const Layer layer : {Layer{4096, 4096}, Layer{11008, 4096}, Layer{28672, 8192}}) {
+    for (const int M : {16, 64, 512, 1024, 4096}) add(M, layer.N, layer.K);
+  }
+  add(8192, 8192, 8192);
+  return ladder;
+}
+
+}  // namespace qlab::gpu
