@@ -9,26 +9,24 @@
 
 namespace qlab::decode {
 
-/// Sums over the warp of kValues values at once: lane i returns the sum of value i·kValues / 32. Each
+/// Sums over the warp of kLeft values at once: lane i returns the sum of value i·kLeft / 32. Each
 /// exchange halves what a lane still has to add, so 32 sums take 31 shuffles in place of 160.
-template <int kValues>
+/// \param value  changed
+template <int kLeft, int kDistance = 16, int kValues>
 __device__ float sum_over_lanes(float (&value)[kValues], int lane) {
-  int left = kValues;
-  QLAB_UNROLL
-  for (int d = 16; d > 0; d /= 2) {
-    if (left == 1) {
-      value[0] += __shfl_xor_sync(kAllLanes, value[0], d);
-      continue;
-    }
-    left /= 2;
-    const bool upper = (lane & d) != 0;
+  constexpr int kNext = kLeft == 1 ? 1 : kLeft / 2;
+  if constexpr (kLeft == 1) {
+    value[0] += __shfl_xor_sync(kAllLanes, value[0], kDistance);
+  } else {
+    const bool upper = (lane & kDistance) != 0;
     QLAB_UNROLL
-    for (int i = 0; i < left; ++i) {
-      const float mine = upper ? value[left + i] : value[i];
-      const float other = upper ? value[i] : value[left + i];
-      value[i] = mine + __shfl_xor_sync(kAllLanes, other, d);
+    for (int i = 0; i < kNext; ++i) {
+      const float mine = upper ? value[kNext + i] : value[i];
+      const float other = upper ? value[i] : value[kNext + i];
+      value[i] = mine + __shfl_xor_sync(kAllLanes, other, kDistance);
     }
   }
+  if constexpr (kDistance > 1) return sum_over_lanes<kNext, kDistance / 2>(value, lane);
   return value[0];
 }
 
@@ -54,13 +52,15 @@ struct Online {
     QLAB_UNROLL
     for (int h = 0; h < kGroup; ++h) {
       float sum = 0;
+      QLAB_UNROLL
       for (int c = 0; c < kChannels; ++c) {
         query[h][c] = h < group ? __half2float(q[h * kHeadDim + lane * kChannels + c]) : 0;
         sum += query[h][c];
       }
+      QLAB_UNROLL
       for (int i = 0; i < kTokens; ++i) sums[h * kTokens + i] = sum;
     }
-    query_sum = sum_over_lanes(sums, lane);
+    query_sum = sum_over_lanes<kGroup * kTokens>(sums, lane);
   }
 
   /// Takes tokens t0 … t0 + kTokens - 1 of those below `end`, at least one.
@@ -90,7 +90,7 @@ struct Online {
         dots[h * kTokens + i] = dot;
       }
     }
-    const float dot = sum_over_lanes(dots, lane);
+    const float dot = sum_over_lanes<kGroup * kTokens>(dots, lane);
     const float raw = __fmaf_rn(dot, k_grid.scale, k_grid.minimum * query_sum);
     const float score = t < end ? __fmul_rn(raw, score_scale) : -INFINITY;
     float largest = score;

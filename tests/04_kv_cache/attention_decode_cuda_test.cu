@@ -44,7 +44,9 @@ class OnTheDevice {
       return DecodeTensor{.codes = codes.data(),
                           .token_scale = format == DecodeFormat::kInt8 ? scale.data() : nullptr,
                           .head_scale = format == DecodeFormat::kFp8E4m3 ? head.data() : nullptr,
-                          .token_grid = format == DecodeFormat::kInt4 ? grid.data() : nullptr};
+                          .token_grid = format == DecodeFormat::kInt4
+                                            ? reinterpret_cast<const half2*>(grid.data())
+                                            : nullptr};
     };
     rung.run({.q = q_.data(),
               .kv = {.format = c_.shape.format,
@@ -73,13 +75,13 @@ class OnTheDevice {
     for (std::size_t i = 0; i < bits.size(); ++i) values[i] = __ushort_as_half(bits[i]);
     return values;
   }
-  static std::vector<half2> grids(const DecodeOperand& operand) {
-    std::vector<half2> values(operand.scale.size());
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      values[i] =
-          __halves2half2(__ushort_as_half(operand.scale[i]), __ushort_as_half(operand.minimum[i]));
+  /// Two FP16 numbers a word, as half2 has them; half2 itself is no type for a Buffer.
+  static std::vector<std::uint32_t> grids(const DecodeOperand& operand) {
+    std::vector<std::uint32_t> words(operand.scale.size());
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      words[i] = operand.scale[i] | std::uint32_t{operand.minimum[i]} << 16;
     }
-    return values;
+    return words;
   }
 
   const DecodeCase& c_;
@@ -87,7 +89,7 @@ class OnTheDevice {
   simt::Buffer<half> q_;
   simt::Buffer<std::uint8_t> k_, v_;
   simt::Buffer<half> k_scale_, v_scale_;
-  simt::Buffer<half2> k_grid_, v_grid_;
+  simt::Buffer<std::uint32_t> k_grid_, v_grid_;
   simt::Buffer<float> k_head_, v_head_;
   simt::Buffer<int> lengths_;
   simt::Buffer<float> m_, l_, o_;
