@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// attention_decode_cuda: a ladder of CUDA kernels for one new token a sequence, over caches of FP16,
+/// INT8, FP8 and INT4.
+///
+/// Bottleneck   memory: K and V are read once, and 4·group operations a code do not hide an unpacking
+/// Bytes moved  read 2·n_kv_heads·Σ length·decode_row_bytes; q, the output and the parts beside it
+/// FLOPs        4·n_heads·head_dim·Σ length
+/// Teaches      fewer bits are less time only while the conversion keeps up with the memory
+/// Leaves out   pages (paged_kv); several new tokens a sequence; writing the new token's K and V
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+#include "04_kv_cache/attention_decode_split.h"
+#include "simt/enqueue.h"
+#include "simt/rung.h"
+
+namespace qlab {
+
+enum class DecodeFormat {
+  kFp16,     ///< two bytes an element, no scale
+  kInt8,     ///< a byte; an FP16 scale for each token and head
+  kFp8E4m3,  ///< a byte; an FP32 scale for each head, the same for all tokens
+  kInt4,     ///< half a byte, the even channel in the low bits; a grid for each token and head
+};
+
+constexpr int decode_bits(DecodeFormat format) {
+  return format == DecodeFormat::kFp16 ? 16 : format == DecodeFormat::kInt4 ? 4 : 8;
+}
+
+/// K or V, as KvDeviceTensor has it, and INT4: element = grid.x · code + grid.y, code 0 … 15.
+struct DecodeTensor {
+  const void* codes;        // [batch, n_kv_heads, capacity, head_dim · bits / 8]  16-byte aligned
+  const half* token_scale;  // [batch, n_kv_heads, capacity]  kInt8 only, else null
+  const float* head_scale;  // [n_kv_heads]                   kFp8E4m3 only, else null
+  const half2* token_grid;  // [batch, n_kv_heads, capacity]  kInt4 only, else null
+};
+
+/// What lies behind a sequence's last token is whatever was there before, and no one looks at it.
+struct DecodeCache {
+  DecodeFormat format;
+  int batch, n_kv_heads, head_dim, capacity;
+  DecodeTensor k, v;
+};
+
+/// The operands of a rung. Two calls that share `parts` or `arrived` must not run at the same time.
+struct DecodeAttention {
+  const half* q;                 // [batch, n_heads, head_dim]
+  DecodeCache kv;                //
+  std::span<const int> lengths;  // [batch]  on the host, which checks them: 1 … capacity
+  const int* device_lengths;     // [batch]  the same numbers, where a kernel reads them
+  int n_heads;                   //
+  int splits;         // from v3 on the context of every sequence is cut into at most these
+  SplitParts parts;   // from v3 on: memory to work in
+  unsigned* arrived;  // [batch, n_kv_heads]  from v3 on: zeros, which a call leaves zeros
+  half* out;          // [batch, n_heads, head_dim]
+};
+
+/// What one token of one head takes in K, and as much in V. A scale that all tokens share is none.
+constexpr std::int64_t decode_row_bytes(DecodeFormat format, std::int64_t head_dim) {
+  return head_dim * decode_bits(format) / 8 + (format == DecodeFormat::kInt8   ? 2
+                                               : format == DecodeFormat::kInt4 ? 4
+                                                                               : 0);
+}
+
+/// `tokens` is Σ length. The parts are small beside K and V, and are left out.
+constexpr Cost attention_decode_cuda_cost(DecodeFormat format, std::int64_t batch,
+                                          std::int64_t n_heads, std::int64_t n_kv_heads,
+                                          std::int64_t head_dim, std::int64_t tokens) {
+  return {.bytes = 2 * n_kv_heads * tokens * decode_row_bytes(format, head_dim) +
+                   4 * batch * n_heads * head_dim,
+          .flops = 4 * n_heads * head_dim * tokens};
+}
+
+/// Blocks of the last rung that a multiprocessor runs at a time; its shared memory holds no more.
+constexpr int decode_resident(DecodeFormat format) { return format == DecodeFormat::kInt4 ? 4 : 2; }
+
+/// The splits whose time is least, if blocks run in rounds, a step is 128 tokens of one block, a round
+/// begins with a step's time in which nothing has come yet, and the last block takes an eighth of a
+/// step for each part that it merges.
+inline int choose_decode_splits(DecodeFormat format, int batch, int n_kv_heads, int length,
+                                int multiprocessors) {
+  const auto up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  const std::int64_t slots = std::int64_t{multiprocessors} * decode_resident(format);
+  const std::int64_t steps = up(length, 128);
+  std::int64_t best = 1, least = INT64_MAX;
+  for (std::int64_t splits = 1; splits <= steps; ++splits) {
+    const std::int64_t of_a_split = up(steps, splits);
+    const std::int64_t blocks = up(steps, of_a_split) * n_kv_heads * batch;
+    const std::int64_t time = 8 * up(blocks, slots) * (of_a_split + 1) + splits;
+    if (time < least) least = time, best = splits;
+  }
+  return static_cast<int>(best);
+}
+
+/// Refuses K or V that does not fit its format.
+inline void check_decode_tensor(const char* operation, const char* name, DecodeFormat format,
+                                const DecodeTensor& tensor) {
+  QLAB_CHECK(
+      tensor.codes != nullptr && reinterpret_cast<std::uintptr_t>(tensor.codes) % 16 == 0,
+      operation, ": ", name,
+      " is not 16-byte aligned, as the copies to shared memory need it; pass the start of an "
+      "allocation");
+  QLAB_CHECK((tensor.token_scale != nullptr) == (format == DecodeFormat::kInt8), operation, ": ",
+             name, " needs token_scale with INT8 codes, and must not have it otherwise");
+  QLAB_CHECK((tensor.head_scale != nullptr) == (format == DecodeFormat::kFp8E4m3), operation, ": ",
+             name, " needs head_scale with FP8 codes, and must not have it otherwise");
+  QLAB_CHECK((tensor.token_grid != nullptr) == (format == DecodeFormat::kInt4), operation, ": ",
+             name, " needs token_grid with INT4 codes, and must not have it otherwise");
+}
+
+/// Refuses operands that do not fit, before anything is read on the device.
+inline void check_decode_attention(const char* operation, const DecodeAttention& a) {
+  const DecodeCache& kv = a.kv;
+  QLAB_CHECK(kv.batch >= 1 && kv.n_kv_heads >= 1 && kv.capacity >= 1, operation,
+             ": the cache has batch ", kv.batch, ", n_kv_heads ", kv.n_kv_heads, ", capacity ",
+             kv.capacity, "; each is at least 1");
+  QLAB_CHECK(kv.head_dim == 64 || kv.head_dim == 128, operation, ": head_dim is ", kv.head_dim,
+             ", but kernels exist for 64 and 128; pad the head with zeros");
+  check_decode_tensor(operation, "K", kv.format, kv.k);
+  check_decode_tensor(operation, "V", kv.format, kv.v);
+  QLAB_CHECK(a.n_heads >= 1 && a.n_heads % kv.n_kv_heads == 0, operation, ": ", a.n_heads,
+             " query heads on ", kv.n_kv_heads,
+             " KV heads; each KV head serves a whole number of query heads, from 1 on");
+  QLAB_CHECK(a.n_heads / kv.n_kv_heads <= kSplitMaxGroup, operation, ": ",
+             a.n_heads / kv.n_kv_heads, " query heads share a KV head, but a fragment has ",
+             kSplitMaxGroup, " columns");
+  QLAB_CHECK(a.splits >= 1, operation, ": splits is ", a.splits,
+             "; 1 leaves the context whole, and choose_decode_splits knows more");
+  QLAB_CHECK(std::ssize(a.lengths) == kv.batch, operation, ": ", std::ssize(a.lengths),
+             " lengths for a batch of ", kv.batch);
+  for (int b = 0; b < kv.batch; ++b) {
+    const int length = a.lengths[static_cast<std::size_t>(b)];
+    QLAB_CHECK(length >= 1 && length <= kv.capacity, operation, ": length ", length,
+               " of sequence ", b, " is not within 1 and the capacity ", kv.capacity,
+               "; write the new token's K and V to the cache first");
+  }
+}
+
+/// Longest context whose scores fit into a block's shared memory: v1 keeps all of them.
+inline constexpr int kDecodeBlockTokens = 49152;
+
+/// out[b, h] = Σₜ softmaxₜ(q[b, h] · K[b, g, t] / √head_dim) · V[b, g, t], t < lengths[b], with
+/// g = h / (n_heads / n_kv_heads). Sums are FP32, the output is rounded to FP16 once. Launches one
+/// kernel in `stream` and waits for none; calls with the same operands give the same bits.
+///
+/// \throws ContractError when an operand does not fit; a length of 0 has no softmax.
+using DecodeFunction = void(const DecodeAttention&, Stream);
+void attention_decode_cuda_v1_block(const DecodeAttention& attention, Stream stream = {});
+void attention_decode_cuda_v2_online(const DecodeAttention& attention, Stream stream = {});
+void attention_decode_cuda_v3_split(const DecodeAttention& attention, Stream stream = {});
+void attention_decode_cuda_v4_mma(const DecodeAttention& attention, Stream stream = {});
+
+/// The ladder, slowest first.
+inline constexpr CudaRung<DecodeFunction> kAttentionDecodeCudaRungs[] = {
+    {"v1_block", attention_decode_cuda_v1_block, kAnyGpu},
+    {"v2_online", attention_decode_cuda_v2_online, kAnyGpu},
+    {"v3_split", attention_decode_cuda_v3_split, kAnyGpu},
+    {"v4_mma", attention_decode_cuda_v4_mma, kAnyGpu},
+};
+
+}  // namespace qlab
