@@ -241,9 +241,10 @@ TEST(ChooseDecodeSplits, FillsTheGpu) {
 INSTANTIATE_TEST_SUITE_P(Rungs, AttentionDecodeCuda,
                          testing::Combine(testing::ValuesIn(kDecodeFormats),
                                           testing::ValuesIn(kAttentionDecodeCudaRungs)),
-                         [](const auto& info) {
-                           return format_name(std::get<0>(info.param)) + std::string("_") +
-                                  std::string(std::get<1>(info.param).name);
+                         [](const auto& rung_and_format) {
+                           return format_name(std::get<0>(rung_and_format.param)) +
+                                  std::string("_") +
+                                  std::string(std::get<1>(rung_and_format.param).name);
                          });
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 namespace qlab::gpu {
 
-std::vector<Ladder> ladders() { return {gemm_ladder(), w8a8_ladder(), w4a16_ladder()}; }
+std::vector<Ladder> ladders() {
+  return {gemm_ladder(), w8a8_ladder(), w4a16_ladder(), attention_ladder()};
+}
 
 }  // namespace qlab::gpu
