@@ -56,7 +56,7 @@ struct Row {
 };
 
 struct Options {
-  std::string only;  ///< a part of "operation, shape"
+  std::vector<std::string> only;  ///< parts of "operation, shape"; none: all
   const char* json = nullptr;
   bool once = false;  ///< each rung once, for a profiler
 };
@@ -203,10 +203,18 @@ Options options_of(int argc, char** argv) {
     } else if (word[0] == '-') {
       throw simt::Error(word + " is not known; use [PART OF AN OPERATION AND SHAPE] [--json FILE]");
     } else {
-      options.only = word;
+      options.only.push_back(word);
     }
   }
   return options;
+}
+
+bool asked_for(const std::string& name, const std::vector<std::string>& parts) {
+  if (parts.empty()) return true;
+  for (const std::string& part : parts) {
+    if (name.find(part) != std::string::npos) return true;
+  }
+  return false;
 }
 
 int run(const Options& options) {
@@ -229,7 +237,7 @@ int run(const Options& options) {
   bool found = false;
   for (const Ladder& ladder : ladders()) {
     for (const Entry& entry : ladder.entries) {
-      if (entry.name.find(options.only) == std::string::npos) continue;
+      if (!asked_for(entry.name, options.only)) continue;
       found = true;
       const Problem problem = entry.make();
       if (options.once) {
@@ -239,7 +247,7 @@ int run(const Options& options) {
       }
     }
   }
-  if (!found) throw simt::Error("\"" + options.only + "\" is part of no operation and shape");
+  if (!found) throw simt::Error("what you name is part of no operation and shape");
   if (options.json != nullptr) bench.write_json(options.json);
   return bench.all_right() ? 0 : 1;
 }
