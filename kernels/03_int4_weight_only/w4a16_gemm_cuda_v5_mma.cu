@@ -150,15 +150,13 @@ __device__ bool add_up(float (&sum)[S][kEights][4], float4* partial, unsigned* a
     const float(&s)[4] = sum[i / kEights][i % kEights];
     mine[i * kThreads] = make_float4(s[0], s[1], s[2], s[3]);
   }
-  __threadfence();
   __syncthreads();  // the sums of the whole block are written, and now announced
   bool last = false;
   if (tid == 0) {
-    last = atomicAdd(&arrived[rows], 1U) == static_cast<unsigned>(last_block - first_block);
+    last = arrive(&arrived[rows]) == static_cast<unsigned>(last_block - first_block);
     if (last) arrived[rows] = 0;
   }
-  if (__syncthreads_or(last) == 0) return false;
-  __threadfence();
+  if (__syncthreads_or(last) == 0) return false;  // all blocks' sums are announced, and now read
 #pragma unroll
   for (int i = 0; i < S * kEights; ++i) {
     float4 total = make_float4(0, 0, 0, 0);
