@@ -14,6 +14,13 @@
 #include "03_int4_weight_only/half_words.h"
 #include "simt/ptx.h"
 
+/// In front of a loop over registers, which must become straight code: a register has no index.
+#if defined(__CUDACC__)
+#define QLAB_UNROLL _Pragma("unroll")
+#else
+#define QLAB_UNROLL
+#endif
+
 namespace qlab {
 
 /// 16 bytes that no kernel of this launch writes, past the L1: each is read once, and would only push

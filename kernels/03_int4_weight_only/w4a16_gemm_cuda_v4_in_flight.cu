@@ -46,12 +46,10 @@ __global__ void __launch_bounds__(kThreads, 2)
     // Load:    codes, groups and x, none of which waits for another. No x behind the end: 0.
     uint4 codes[kTiles];
     uint2 group[kGroups];
-#pragma unroll
     for (int i = 0; i < kTiles; ++i) codes[i] = load_once(codes_at + i * kLanes);
-#pragma unroll
     for (int i = 0; i < kGroups; ++i) group[i] = group_at[i * 8];
-    const int eight = chunk * kLanes + lane;
-    const uint4 my_x = eight < K / 8 ? x[eight] : make_uint4(0, 0, 0, 0);
+    const int my_eight = chunk * kLanes + lane;
+    const uint4 my_x = my_eight < K / 8 ? x[my_eight] : make_uint4(0, 0, 0, 0);
     codes_at += kWarps * kTiles * kLanes;
     group_at += kWarps * kGroups * 8;
     __syncwarp();  // the reads of the last chunk's x are done, this one's may be written
@@ -59,11 +57,9 @@ __global__ void __launch_bounds__(kThreads, 2)
     __syncwarp();  // x is written, and now read
 
     // Compute: a group at a time, a word of codes an mma; then its scale.
-#pragma unroll
     for (int i = 0; i < kGroups; ++i) {
       const FragmentGroup open = open_group(group[i]);
       float products[4] = {};
-#pragma unroll
       for (int word = 0; word < kGroup / kMmaK; ++word) {
         const int j = i * kGroup / kMmaK + word;
         std::uint32_t a[4];
@@ -86,7 +82,6 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int row = static_cast<int>(threadIdx.x), n = strip * kInt4StripRows + row;
   if (row < kInt4StripRows && n < N) {
     float sum = 0;
-#pragma unroll
     for (int w = 0; w < kWarps; ++w) sum += part[w][row];
     y[n] = __float2half_rn(sum);
   }

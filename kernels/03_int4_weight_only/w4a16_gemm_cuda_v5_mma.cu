@@ -57,30 +57,32 @@ struct Line {
 template <class P>
 __device__ void fill(uint4* stage, const uint4* W, const uint4* groups, const uint4* X, int rows,
                      int step, int M, int N, int K) {
-  const int tid = static_cast<int>(threadIdx.x), strips = int4_strips(N);
+  const int tid = static_cast<int>(threadIdx.x);
+  const int strips = int4_strips(N) - rows * kStrips;  // that exist
   const std::size_t steps = static_cast<std::size_t>(int4_tiles(K) / kTiles);
-  for (int i = tid; i < P::kCodes; i += P::kThreads) {
-    constexpr int kOfStrip = kTiles * kLanes;
-    const int strip = rows * kStrips + i / kOfStrip;
+  const std::size_t first = rows * kStrips * steps + step;
+  const auto each = [tid](int count, auto&& copy) {
+    QLAB_UNROLL
+    for (int i = 0; i < count; i += P::kThreads) {
+      if (count - i >= P::kThreads || tid < count - i) copy(i + tid);
+    }
+  };
+  const auto of_strips = [&](uint4* to, const uint4* from, int loads, int i) {
+    const int strip = i / loads;
     const bool valid = strip < strips;
-    const std::size_t at = valid ? (strip * steps + step) * kOfStrip + i % kOfStrip : 0;
-    ptx::cp_async_16_zfill(stage + i, W + at, valid);
-  }
-  for (int i = tid; i < P::kScales; i += P::kThreads) {
-    constexpr int kOfStrip = P::kGroups * 4;
-    const int strip = rows * kStrips + i / kOfStrip;
-    const bool valid = strip < strips;
-    const std::size_t at = valid ? (strip * steps + step) * kOfStrip + i % kOfStrip : 0;
-    ptx::cp_async_16_zfill(stage + P::kCodes + i, groups + at, valid);
-  }
-  for (int i = tid; i < P::kX; i += P::kThreads) {
+    const std::size_t at = valid ? (first + strip * steps) * loads + i % loads : 0;
+    ptx::cp_async_16_zfill(to + i, from + at, valid);
+  };
+  each(P::kCodes, [&](int i) { of_strips(stage, W, kTiles * kLanes, i); });
+  each(P::kScales, [&](int i) { of_strips(stage + P::kCodes, groups, P::kGroups * 4, i); });
+  each(P::kX, [&](int i) {
     const int m = i / kXRow, eight = i % kXRow, k = step * kDepth + eight * 8;
     const bool valid = m < M && k < K;
     const std::size_t at = valid ? (static_cast<std::size_t>(m) * K + k) / 8 : 0;
     // Odd rows swap halves of 64 bytes: two rows that are read at once lie in different banks.
     uint4* const to = stage + P::kCodes + P::kScales + m * kXRow + (eight ^ m % 2 * 4);
     ptx::cp_async_16_zfill(to, X + at, valid);
-  }
+  });
 }
 
 /// Adds one piece to this lane's sums.
@@ -90,39 +92,39 @@ __device__ void multiply(float (&sum)[S][kEights][4], const uint4* stage, int fi
   const int g = lane / 4, t = lane % 4;
   const uint2* const groups = reinterpret_cast<const uint2*>(stage + P::kCodes);
   const uint4* const x_row = stage + P::kCodes + P::kScales + g * kXRow;
-#pragma unroll
+  QLAB_UNROLL
   for (int i = 0; i < P::kGroups; ++i) {
     float part[S][kEights][4] = {};
     FragmentGroup open[S];
-#pragma unroll
+    QLAB_UNROLL
     for (int s = 0; s < S; ++s) {
       open[s] = open_group(groups[((first_strip + s) * P::kGroups + i) * 8 + g]);
     }
-#pragma unroll
+    QLAB_UNROLL
     for (int j = 0; j < P::kGroup / 32; ++j) {  // 32 of K: two mmas
       const int half_tile = i * (P::kGroup / 32) + j;
       std::uint32_t a[S][2][4];
-#pragma unroll
+      QLAB_UNROLL
       for (int s = 0; s < S; ++s) {
         const uint4 codes = stage[((first_strip + s) * kTiles + half_tile / 2) * kLanes + lane];
         fragment_of(a[s][0], half_tile % 2 == 0 ? codes.x : codes.z, open[s]);
         fragment_of(a[s][1], half_tile % 2 == 0 ? codes.y : codes.w, open[s]);
       }
-#pragma unroll
+      QLAB_UNROLL
       for (int e = 0; e < kEights; ++e) {
         const uint4 x = x_row[e * 8 * kXRow + ((half_tile * 4 + t) ^ g % 2 * 4)];
-#pragma unroll
+        QLAB_UNROLL
         for (int s = 0; s < S; ++s) {
           ptx::mma_m16n8k16_f16(part[s][e], a[s][0], {x.x, x.y});
           ptx::mma_m16n8k16_f16(part[s][e], a[s][1], {x.z, x.w});
         }
       }
     }
-#pragma unroll
+    QLAB_UNROLL
     for (int s = 0; s < S; ++s) {
-#pragma unroll
+      QLAB_UNROLL
       for (int e = 0; e < kEights; ++e) {
-#pragma unroll
+        QLAB_UNROLL
         for (int c = 0; c < 4; ++c) {
           const float scale = c < 2 ? open[s].scale_low : open[s].scale_high;
           sum[s][e][c] = __fmaf_rn(part[s][e][c], scale, sum[s][e][c]);
@@ -145,10 +147,13 @@ __device__ bool add_up(float (&sum)[S][kEights][4], float4* partial, unsigned* a
     return partial + static_cast<std::size_t>(2 * block + (second ? 1 : 0)) * kSlot + tid;
   };
   float4* const mine = slot_of(me);
-#pragma unroll
-  for (int i = 0; i < S * kEights; ++i) {
-    const float(&s)[4] = sum[i / kEights][i % kEights];
-    mine[i * kThreads] = make_float4(s[0], s[1], s[2], s[3]);
+  QLAB_UNROLL
+  for (int s = 0; s < S; ++s) {
+    QLAB_UNROLL
+    for (int e = 0; e < kEights; ++e) {
+      const float(&v)[4] = sum[s][e];
+      mine[(s * kEights + e) * kThreads] = make_float4(v[0], v[1], v[2], v[3]);
+    }
   }
   __syncthreads();  // the sums of the whole block are written, and now announced
   bool last = false;
@@ -157,15 +162,18 @@ __device__ bool add_up(float (&sum)[S][kEights][4], float4* partial, unsigned* a
     if (last) arrived[rows] = 0;
   }
   if (__syncthreads_or(last) == 0) return false;  // all blocks' sums are announced, and now read
-#pragma unroll
-  for (int i = 0; i < S * kEights; ++i) {
-    float4 total = make_float4(0, 0, 0, 0);
-    for (int block = first_block; block <= last_block; ++block) {
-      const float4 more = slot_of(block)[i * kThreads];
-      total = make_float4(total.x + more.x, total.y + more.y, total.z + more.z, total.w + more.w);
+  QLAB_UNROLL
+  for (int s = 0; s < S; ++s) {
+    QLAB_UNROLL
+    for (int e = 0; e < kEights; ++e) {
+      float4 total = make_float4(0, 0, 0, 0);
+      for (int block = first_block; block <= last_block; ++block) {
+        const float4 more = slot_of(block)[(s * kEights + e) * kThreads];
+        total = make_float4(total.x + more.x, total.y + more.y, total.z + more.z, total.w + more.w);
+      }
+      float(&v)[4] = sum[s][e];
+      v[0] = total.x, v[1] = total.y, v[2] = total.z, v[3] = total.w;
     }
-    float(&s)[4] = sum[i / kEights][i % kEights];
-    s[0] = total.x, s[1] = total.y, s[2] = total.z, s[3] = total.w;
   }
   return true;
 }
@@ -219,14 +227,20 @@ __global__ void __launch_bounds__(Plan<kEights, kGroup>::kThreads, 2)
     const bool mine =
         first_block == last_block ||
         add_up<P::kThreads>(sum, partial, arrived, rows, line, first_block, last_block);
-#pragma unroll
-    for (int i = 0; i < S * kEights * 4; ++i) {
-      float& value = sum[i / (4 * kEights)][i / 4 % kEights][i % 4];
-      const int m = i / 4 % kEights * 8 + 2 * t + i % 2;
-      const int n = rows * kW4A16BlockRows + (my_strip + i / (4 * kEights)) * kInt4StripRows + g +
-                    i / 2 % 2 * 8;
-      if (mine && m < M && n < N) Y[static_cast<std::size_t>(m) * N + n] = __float2half_rn(value);
-      value = 0;
+    QLAB_UNROLL
+    for (int s = 0; s < S; ++s) {
+      const int n = rows * kW4A16BlockRows + (my_strip + s) * kInt4StripRows + g;
+      QLAB_UNROLL
+      for (int e = 0; e < kEights; ++e) {
+        QLAB_UNROLL
+        for (int c = 0; c < 4; ++c) {  // columns 2t, 2t + 1 of row g, then of row g + 8
+          const int m = e * 8 + 2 * t + c % 2, my_n = n + c / 2 * 8;
+          if (mine && m < M && my_n < N) {
+            Y[static_cast<std::size_t>(m) * N + my_n] = __float2half_rn(sum[s][e][c]);
+          }
+          sum[s][e][c] = 0;
+        }
+      }
     }
     step = 0, ++rows;
   }
