@@ -37,18 +37,15 @@ struct Plan {
   static constexpr int kStage = kCodes + kScales + kX;
 };
 
-/// What all blocks know of the line of work.
+/// What all blocks know of the line of work. pieces() · blocks fits 31 bits.
 struct Line {
   int of_rows;    // pieces of the same rows: along K
   int row_tiles;  // 128 rows each
-  __device__ long long pieces() const { return static_cast<long long>(of_rows) * row_tiles; }
-  __device__ int begin(int block) const {
-    return static_cast<int>(pieces() * block / static_cast<int>(gridDim.x));
-  }
+  __device__ int pieces() const { return of_rows * row_tiles; }
+  __device__ int begin(int block) const { return pieces() * block / static_cast<int>(gridDim.x); }
   /// The last block that begins at or before this piece.
   __device__ int block_of(int piece) const {
-    const long long blocks = gridDim.x;
-    return static_cast<int>(((piece + 1LL) * blocks - 1) / pieces());
+    return ((piece + 1) * static_cast<int>(gridDim.x) - 1) / pieces();
   }
 };
 
@@ -142,9 +139,10 @@ __device__ bool add_up(float (&sum)[S][kEights][4], float4* partial, unsigned* a
   const int tid = static_cast<int>(threadIdx.x), me = static_cast<int>(blockIdx.x);
   constexpr int kSlot = kW4A16BlockRows * kW4A16MaxTokens / 4;
   // A block's first rows have its slot 0. Only the first block of these rows can have others before.
+  const bool second = line.begin(first_block) < rows * line.of_rows;
   const auto slot_of = [&](int block) {
-    const bool second = block == first_block && line.begin(block) < rows * line.of_rows;
-    return partial + static_cast<std::size_t>(2 * block + (second ? 1 : 0)) * kSlot + tid;
+    const int slot = 2 * block + (second && block == first_block ? 1 : 0);
+    return partial + static_cast<std::size_t>(slot) * kSlot + tid;
   };
   float4* const mine = slot_of(me);
   QLAB_UNROLL
@@ -162,18 +160,31 @@ __device__ bool add_up(float (&sum)[S][kEights][4], float4* partial, unsigned* a
     if (last) arrived[rows] = 0;
   }
   if (__syncthreads_or(last) == 0) return false;  // all blocks' sums are announced, and now read
-  QLAB_UNROLL
-  for (int s = 0; s < S; ++s) {
+  // Several blocks' sums are asked for at once, as many as registers hold.
+  constexpr int kValues = S * kEights, kAtOnce = 16 / kValues;
+  float4 total[kValues] = {};
+  for (int from = first_block; from <= last_block; from += kAtOnce) {
+    float4 more[kAtOnce][kValues] = {};
     QLAB_UNROLL
-    for (int e = 0; e < kEights; ++e) {
-      float4 total = make_float4(0, 0, 0, 0);
-      for (int block = first_block; block <= last_block; ++block) {
-        const float4 more = slot_of(block)[(s * kEights + e) * kThreads];
-        total = make_float4(total.x + more.x, total.y + more.y, total.z + more.z, total.w + more.w);
+    for (int i = 0; i < kAtOnce; ++i) {
+      QLAB_UNROLL
+      for (int v = 0; v < kValues; ++v) {
+        if (from + i <= last_block) more[i][v] = slot_of(from + i)[v * kThreads];
       }
-      float(&v)[4] = sum[s][e];
-      v[0] = total.x, v[1] = total.y, v[2] = total.z, v[3] = total.w;
     }
+    QLAB_UNROLL
+    for (int i = 0; i < kAtOnce; ++i) {
+      QLAB_UNROLL
+      for (int v = 0; v < kValues; ++v) {
+        total[v] = make_float4(total[v].x + more[i][v].x, total[v].y + more[i][v].y,
+                               total[v].z + more[i][v].z, total[v].w + more[i][v].w);
+      }
+    }
+  }
+  QLAB_UNROLL
+  for (int v = 0; v < kValues; ++v) {
+    float(&to)[4] = sum[v / kEights][v % kEights];
+    to[0] = total[v].x, to[1] = total[v].y, to[2] = total[v].z, to[3] = total[v].w;
   }
   return true;
 }
@@ -251,6 +262,8 @@ void launch(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int
   using P = Plan<kEights, kGroup>;
   const std::size_t pieces = w4a16_tickets(N) * static_cast<std::size_t>(int4_tiles(K) / kTiles);
   const auto blocks = std::min(static_cast<std::size_t>(W.blocks), pieces);
+  QLAB_CHECK(pieces < (std::size_t{1} << 31) / (blocks + 1), "w4a16_gemm_cuda_v5_mma: N = ", N,
+             ", K = ", K, " on ", blocks, " blocks are more than 31 bits count; split the rows");
   enqueue(stream, static_cast<unsigned>(blocks), P::kThreads, kStages * P::kStage * sizeof(uint4),
           w4a16_mma_kernel<kEights, kGroup>, W.fragments, reinterpret_cast<const uint4*>(W.groups),
           reinterpret_cast<const uint4*>(X), Y, reinterpret_cast<float4*>(W.partial), W.arrived, M,
