@@ -17,7 +17,7 @@
 namespace qlab {
 namespace {
 
-constexpr int kLanes = 32, kStages = 4;
+constexpr int kLanes = 32;
 constexpr int kDepth = 128;                                // of K, in a stage
 constexpr int kStrips = kW4A16BlockRows / kInt4StripRows;  // of a block
 constexpr int kTiles = kDepth / kInt4TileK;                // of a strip, in a stage
@@ -35,6 +35,8 @@ struct Plan {
   static constexpr int kScales = kStrips * kGroups * 4;     // and groups
   static constexpr int kX = kEights * 8 * kXRow;            // and X
   static constexpr int kStage = kCodes + kScales + kX;
+  // What GPUs of capability 8.6 and 8.9 give a block, 99 KB, does not hold four of the largest.
+  static constexpr int kStages = kStage > 99 * 16 ? 3 : 4;
 };
 
 /// What all blocks know of the line of work. pieces() · blocks fits 31 bits.
@@ -199,7 +201,7 @@ __global__ void __launch_bounds__(Plan<kEights, kGroup>::kThreads, 2)
                      unsigned* arrived,                 // [row tiles]
                      int M, int N, int K) {
   using P = Plan<kEights, kGroup>;
-  constexpr int S = P::kMyStrips;
+  constexpr int S = P::kMyStrips, kStages = P::kStages;
   DYNAMIC_SHARED(uint4, memory);  // [kStages]  codes, then groups, then X
 
   // Who am I: this block owns a part of the line, this warp one or two of its eight strips.
@@ -264,10 +266,10 @@ void launch(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int
   const auto blocks = std::min(static_cast<std::size_t>(W.blocks), pieces);
   QLAB_CHECK(pieces < (std::size_t{1} << 31) / (blocks + 1), "w4a16_gemm_cuda_v5_mma: N = ", N,
              ", K = ", K, " on ", blocks, " blocks are more than 31 bits count; split the rows");
-  enqueue(stream, static_cast<unsigned>(blocks), P::kThreads, kStages * P::kStage * sizeof(uint4),
-          w4a16_mma_kernel<kEights, kGroup>, W.fragments, reinterpret_cast<const uint4*>(W.groups),
-          reinterpret_cast<const uint4*>(X), Y, reinterpret_cast<float4*>(W.partial), W.arrived, M,
-          N, K);
+  enqueue(stream, static_cast<unsigned>(blocks), P::kThreads,
+          P::kStages * P::kStage * sizeof(uint4), w4a16_mma_kernel<kEights, kGroup>, W.fragments,
+          reinterpret_cast<const uint4*>(W.groups), reinterpret_cast<const uint4*>(X), Y,
+          reinterpret_cast<float4*>(W.partial), W.arrived, M, N, K);
 }
 
 template <int kGroup>
