@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What v4_in_flight and v5_mma share: a word of codes as a fragment of an mma, and the load of bytes
-/// that nobody reads again.
+/// What v4_in_flight and v5_mma share: a word of codes as a fragment of an mma, the load of bytes that
+/// nobody reads again, and how a block tells others what it has written.
 ///
 /// Teaches      the lower four bits of a byte are one row and the upper four another: both come out
 ///              by one lop3 each, without a shift
 /// Leaves out   BF16, which has too few bits for the upper four
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "03_int4_weight_only/half_words.h"
@@ -26,6 +27,21 @@ __device__ inline uint4 load_once(const uint4* address) {
   return v;
 #else
   return *address;
+#endif
+}
+
+/// Adds 1 to a counter in global memory; what it was before. What this block wrote before a barrier is
+/// seen by whoever finds the counter higher, and by its block after another barrier.
+__device__ inline unsigned arrive(unsigned* counter) {
+#if defined(__CUDACC__)
+  unsigned before;
+  asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], 1;"
+               : "=r"(before)
+               : "l"(counter)
+               : "memory");
+  return before;
+#else
+  return std::atomic_ref<unsigned>(*counter).fetch_add(1, std::memory_order_acq_rel);
 #endif
 }
 

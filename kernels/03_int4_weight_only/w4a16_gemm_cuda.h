@@ -30,13 +30,13 @@ inline constexpr int kW4A16BlockRows = 128;  // of W that a block of v5_mma take
 /// The same weights in three orders, on the device; a rung reads one of them and leaves the others
 /// alone, so what it does not read may be null. w4a16_gemm_cuda_pack.h makes them.
 struct W4A16CudaWeights {
-  Int4DeviceWeights rows;  // v1, v2: as they are stored; v3: its scales and zero points
-  const uint4* pairs;      // v3      [N, K / 32]          eight codes a word, in pairs
+  Int4DeviceWeights rows;  // v1, v2  as they are stored; v3: its scales and zero points
+  const uint4* pairs;      // v3      [N, K / 32]  eight codes a word, in pairs
   const uint4* fragments;  // v4, v5  [strips, tiles, 32]  a lane's words of four mmas
   const uint2* groups;     // v4, v5  [strips, tiles · 64 / group_size, 8]  of rows i, i + 8
-  float* partial;          // v5      [w4a16_partial_floats(blocks)]  sums of blocks that share rows
-  unsigned* arrived;  // v5      [w4a16_tickets(N)]  0 before the first call; 0 again after each
-  int blocks;         // v5      how many blocks share the work: what the GPU holds at a time
+  float* partial;          // v5      [w4a16_partial_floats(blocks)]  of one call at a time
+  unsigned* arrived;       // v5      [w4a16_tickets(N)]  0 before a call, and 0 again after it
+  int blocks;              // v5      that share the work: as many as the GPU holds at a time
 };
 
 /// Strips of 16 rows; the last one is filled up with weights that are 0.

@@ -46,12 +46,10 @@ __global__ void __launch_bounds__(kThreads, 2)
     // Load:    codes, groups and x, none of which waits for another. No x behind the end: 0.
     uint4 codes[kTiles];
     uint2 group[kGroups];
-    QLAB_UNROLL
     for (int i = 0; i < kTiles; ++i) codes[i] = load_once(codes_at + i * kLanes);
-    QLAB_UNROLL
     for (int i = 0; i < kGroups; ++i) group[i] = group_at[i * 8];
-    const int eight = chunk * kLanes + lane;
-    const uint4 my_x = eight < K / 8 ? x[eight] : make_uint4(0, 0, 0, 0);
+    const int my_eight = chunk * kLanes + lane;
+    const uint4 my_x = my_eight < K / 8 ? x[my_eight] : make_uint4(0, 0, 0, 0);
     codes_at += kWarps * kTiles * kLanes;
     group_at += kWarps * kGroups * 8;
     __syncwarp();  // the reads of the last chunk's x are done, this one's may be written
@@ -59,18 +57,15 @@ __global__ void __launch_bounds__(kThreads, 2)
     __syncwarp();  // x is written, and now read
 
     // Compute: a group at a time, a word of codes an mma; then its scale.
-    QLAB_UNROLL
     for (int i = 0; i < kGroups; ++i) {
       const FragmentGroup open = open_group(group[i]);
       float products[4] = {};
-      QLAB_UNROLL
       for (int word = 0; word < kGroup / kMmaK; ++word) {
         const int j = i * kGroup / kMmaK + word;
         std::uint32_t a[4];
         fragment_of(a, word_of(codes[j / 4], j % 4), open);
-        const uint4& sixteen = x_chunk[warp][j / 2 * 4 + t];
-        const std::uint32_t b[2] = {j % 2 == 0 ? sixteen.x : sixteen.z,
-                                    j % 2 == 0 ? sixteen.y : sixteen.w};
+        const uint4& eight = x_chunk[warp][j / 2 * 4 + t];
+        const std::uint32_t b[2] = {j % 2 == 0 ? eight.x : eight.z, j % 2 == 0 ? eight.y : eight.w};
         ptx::mma_m16n8k16_f16(products, a, b);
       }
       sum_low = __fmaf_rn(products[0], open.scale_low, sum_low);
@@ -87,7 +82,6 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int row = static_cast<int>(threadIdx.x), n = strip * kInt4StripRows + row;
   if (row < kInt4StripRows && n < N) {
     float sum = 0;
-    QLAB_UNROLL
     for (int w = 0; w < kWarps; ++w) sum += part[w][row];
     y[n] = __float2half_rn(sum);
   }

@@ -17,7 +17,7 @@
 namespace qlab {
 namespace {
 
-constexpr int kLanes = 32, kStages = 4;
+constexpr int kLanes = 32;
 constexpr int kDepth = 128;                                // of K, in a stage
 constexpr int kStrips = kW4A16BlockRows / kInt4StripRows;  // of a block
 constexpr int kTiles = kDepth / kInt4TileK;                // of a strip, in a stage
@@ -35,20 +35,19 @@ struct Plan {
   static constexpr int kScales = kStrips * kGroups * 4;     // and groups
   static constexpr int kX = kEights * 8 * kXRow;            // and X
   static constexpr int kStage = kCodes + kScales + kX;
+  // What GPUs of capability 8.6 and 8.9 give a block, 99 KB, does not hold four of the largest.
+  static constexpr int kStages = kStage > 99 * 16 ? 3 : 4;
 };
 
-/// What all blocks know of the line of work.
+/// What all blocks know of the line of work. pieces() · blocks fits 31 bits.
 struct Line {
   int of_rows;    // pieces of the same rows: along K
   int row_tiles;  // 128 rows each
-  __device__ long long pieces() const { return static_cast<long long>(of_rows) * row_tiles; }
-  __device__ int begin(int block) const {
-    return static_cast<int>(pieces() * block / static_cast<int>(gridDim.x));
-  }
+  __device__ int pieces() const { return of_rows * row_tiles; }
+  __device__ int begin(int block) const { return pieces() * block / static_cast<int>(gridDim.x); }
   /// The last block that begins at or before this piece.
   __device__ int block_of(int piece) const {
-    const long long blocks = gridDim.x;
-    return static_cast<int>(((piece + 1LL) * blocks - 1) / pieces());
+    return ((piece + 1) * static_cast<int>(gridDim.x) - 1) / pieces();
   }
 };
 
@@ -57,30 +56,32 @@ struct Line {
 template <class P>
 __device__ void fill(uint4* stage, const uint4* W, const uint4* groups, const uint4* X, int rows,
                      int step, int M, int N, int K) {
-  const int tid = static_cast<int>(threadIdx.x), strips = int4_strips(N);
+  const int tid = static_cast<int>(threadIdx.x);
+  const int strips = int4_strips(N) - rows * kStrips;  // that exist
   const std::size_t steps = static_cast<std::size_t>(int4_tiles(K) / kTiles);
-  for (int i = tid; i < P::kCodes; i += P::kThreads) {
-    constexpr int kOfStrip = kTiles * kLanes;
-    const int strip = rows * kStrips + i / kOfStrip;
+  const std::size_t first = rows * kStrips * steps + step;
+  const auto each = [tid](int count, auto&& copy) {
+    QLAB_UNROLL
+    for (int i = 0; i < count; i += P::kThreads) {
+      if (count - i >= P::kThreads || tid < count - i) copy(i + tid);
+    }
+  };
+  const auto of_strips = [&](uint4* to, const uint4* from, int loads, int i) {
+    const int strip = i / loads;
     const bool valid = strip < strips;
-    const std::size_t at = valid ? (strip * steps + step) * kOfStrip + i % kOfStrip : 0;
-    ptx::cp_async_16_zfill(stage + i, W + at, valid);
-  }
-  for (int i = tid; i < P::kScales; i += P::kThreads) {
-    constexpr int kOfStrip = P::kGroups * 4;
-    const int strip = rows * kStrips + i / kOfStrip;
-    const bool valid = strip < strips;
-    const std::size_t at = valid ? (strip * steps + step) * kOfStrip + i % kOfStrip : 0;
-    ptx::cp_async_16_zfill(stage + P::kCodes + i, groups + at, valid);
-  }
-  for (int i = tid; i < P::kX; i += P::kThreads) {
+    const std::size_t at = valid ? (first + strip * steps) * loads + i % loads : 0;
+    ptx::cp_async_16_zfill(to + i, from + at, valid);
+  };
+  each(P::kCodes, [&](int i) { of_strips(stage, W, kTiles * kLanes, i); });
+  each(P::kScales, [&](int i) { of_strips(stage + P::kCodes, groups, P::kGroups * 4, i); });
+  each(P::kX, [&](int i) {
     const int m = i / kXRow, eight = i % kXRow, k = step * kDepth + eight * 8;
     const bool valid = m < M && k < K;
     const std::size_t at = valid ? (static_cast<std::size_t>(m) * K + k) / 8 : 0;
     // Odd rows swap halves of 64 bytes: two rows that are read at once lie in different banks.
     uint4* const to = stage + P::kCodes + P::kScales + m * kXRow + (eight ^ m % 2 * 4);
     ptx::cp_async_16_zfill(to, X + at, valid);
-  }
+  });
 }
 
 /// Adds one piece to this lane's sums.
@@ -140,34 +141,52 @@ __device__ bool add_up(float (&sum)[S][kEights][4], float4* partial, unsigned* a
   const int tid = static_cast<int>(threadIdx.x), me = static_cast<int>(blockIdx.x);
   constexpr int kSlot = kW4A16BlockRows * kW4A16MaxTokens / 4;
   // A block's first rows have its slot 0. Only the first block of these rows can have others before.
+  const bool second = line.begin(first_block) < rows * line.of_rows;
   const auto slot_of = [&](int block) {
-    const bool second = block == first_block && line.begin(block) < rows * line.of_rows;
-    return partial + static_cast<std::size_t>(2 * block + (second ? 1 : 0)) * kSlot + tid;
+    const int slot = 2 * block + (second && block == first_block ? 1 : 0);
+    return partial + static_cast<std::size_t>(slot) * kSlot + tid;
   };
   float4* const mine = slot_of(me);
   QLAB_UNROLL
-  for (int i = 0; i < S * kEights; ++i) {
-    const float(&s)[4] = sum[i / kEights][i % kEights];
-    mine[i * kThreads] = make_float4(s[0], s[1], s[2], s[3]);
+  for (int s = 0; s < S; ++s) {
+    QLAB_UNROLL
+    for (int e = 0; e < kEights; ++e) {
+      const float(&v)[4] = sum[s][e];
+      mine[(s * kEights + e) * kThreads] = make_float4(v[0], v[1], v[2], v[3]);
+    }
   }
-  __threadfence();
   __syncthreads();  // the sums of the whole block are written, and now announced
   bool last = false;
   if (tid == 0) {
-    last = atomicAdd(&arrived[rows], 1U) == static_cast<unsigned>(last_block - first_block);
+    last = arrive(&arrived[rows]) == static_cast<unsigned>(last_block - first_block);
     if (last) arrived[rows] = 0;
   }
-  if (__syncthreads_or(last) == 0) return false;
-  __threadfence();
-  QLAB_UNROLL
-  for (int i = 0; i < S * kEights; ++i) {
-    float4 total = make_float4(0, 0, 0, 0);
-    for (int block = first_block; block <= last_block; ++block) {
-      const float4 more = slot_of(block)[i * kThreads];
-      total = make_float4(total.x + more.x, total.y + more.y, total.z + more.z, total.w + more.w);
+  if (__syncthreads_or(last) == 0) return false;  // all blocks' sums are announced, and now read
+  // Several blocks' sums are asked for at once, as many as registers hold.
+  constexpr int kValues = S * kEights, kAtOnce = 16 / kValues;
+  float4 total[kValues] = {};
+  for (int from = first_block; from <= last_block; from += kAtOnce) {
+    float4 more[kAtOnce][kValues] = {};
+    QLAB_UNROLL
+    for (int i = 0; i < kAtOnce; ++i) {
+      QLAB_UNROLL
+      for (int v = 0; v < kValues; ++v) {
+        if (from + i <= last_block) more[i][v] = slot_of(from + i)[v * kThreads];
+      }
     }
-    float(&s)[4] = sum[i / kEights][i % kEights];
-    s[0] = total.x, s[1] = total.y, s[2] = total.z, s[3] = total.w;
+    QLAB_UNROLL
+    for (int i = 0; i < kAtOnce; ++i) {
+      QLAB_UNROLL
+      for (int v = 0; v < kValues; ++v) {
+        total[v] = make_float4(total[v].x + more[i][v].x, total[v].y + more[i][v].y,
+                               total[v].z + more[i][v].z, total[v].w + more[i][v].w);
+      }
+    }
+  }
+  QLAB_UNROLL
+  for (int v = 0; v < kValues; ++v) {
+    float(&to)[4] = sum[v / kEights][v % kEights];
+    to[0] = total[v].x, to[1] = total[v].y, to[2] = total[v].z, to[3] = total[v].w;
   }
   return true;
 }
@@ -182,7 +201,7 @@ __global__ void __launch_bounds__(Plan<kEights, kGroup>::kThreads, 2)
                      unsigned* arrived,                 // [row tiles]
                      int M, int N, int K) {
   using P = Plan<kEights, kGroup>;
-  constexpr int S = P::kMyStrips;
+  constexpr int S = P::kMyStrips, kStages = P::kStages;
   DYNAMIC_SHARED(uint4, memory);  // [kStages]  codes, then groups, then X
 
   // Who am I: this block owns a part of the line, this warp one or two of its eight strips.
@@ -222,13 +241,19 @@ __global__ void __launch_bounds__(Plan<kEights, kGroup>::kThreads, 2)
         first_block == last_block ||
         add_up<P::kThreads>(sum, partial, arrived, rows, line, first_block, last_block);
     QLAB_UNROLL
-    for (int i = 0; i < S * kEights * 4; ++i) {
-      float& value = sum[i / (4 * kEights)][i / 4 % kEights][i % 4];
-      const int m = i / 4 % kEights * 8 + 2 * t + i % 2;
-      const int n = rows * kW4A16BlockRows + (my_strip + i / (4 * kEights)) * kInt4StripRows + g +
-                    i / 2 % 2 * 8;
-      if (mine && m < M && n < N) Y[static_cast<std::size_t>(m) * N + n] = __float2half_rn(value);
-      value = 0;
+    for (int s = 0; s < S; ++s) {
+      const int n = rows * kW4A16BlockRows + (my_strip + s) * kInt4StripRows + g;
+      QLAB_UNROLL
+      for (int e = 0; e < kEights; ++e) {
+        QLAB_UNROLL
+        for (int c = 0; c < 4; ++c) {  // columns 2t, 2t + 1 of row g, then of row g + 8
+          const int m = e * 8 + 2 * t + c % 2, my_n = n + c / 2 * 8;
+          if (mine && m < M && my_n < N) {
+            Y[static_cast<std::size_t>(m) * N + my_n] = __float2half_rn(sum[s][e][c]);
+          }
+          sum[s][e][c] = 0;
+        }
+      }
     }
     step = 0, ++rows;
   }
@@ -239,10 +264,12 @@ void launch(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int
   using P = Plan<kEights, kGroup>;
   const std::size_t pieces = w4a16_tickets(N) * static_cast<std::size_t>(int4_tiles(K) / kTiles);
   const auto blocks = std::min(static_cast<std::size_t>(W.blocks), pieces);
-  enqueue(stream, static_cast<unsigned>(blocks), P::kThreads, kStages * P::kStage * sizeof(uint4),
-          w4a16_mma_kernel<kEights, kGroup>, W.fragments, reinterpret_cast<const uint4*>(W.groups),
-          reinterpret_cast<const uint4*>(X), Y, reinterpret_cast<float4*>(W.partial), W.arrived, M,
-          N, K);
+  QLAB_CHECK(pieces < (std::size_t{1} << 31) / (blocks + 1), "w4a16_gemm_cuda_v5_mma: N = ", N,
+             ", K = ", K, " on ", blocks, " blocks are more than 31 bits count; split the rows");
+  enqueue(stream, static_cast<unsigned>(blocks), P::kThreads,
+          P::kStages * P::kStage * sizeof(uint4), w4a16_mma_kernel<kEights, kGroup>, W.fragments,
+          reinterpret_cast<const uint4*>(W.groups), reinterpret_cast<const uint4*>(X), Y,
+          reinterpret_cast<float4*>(W.partial), W.arrived, M, N, K);
 }
 
 template <int kGroup>
