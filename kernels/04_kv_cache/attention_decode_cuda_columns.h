@@ -24,13 +24,13 @@ __device__ std::uint32_t load_grid_bits(const DecodeTensor& tensor, std::size_t 
   if (!kHasGrids<kFormat> || t >= end) return 0;
   const std::size_t row = first_row + static_cast<std::size_t>(t);
   if constexpr (kFormat == DecodeFormat::kInt8) return __half_as_ushort(tensor.token_scale[row]);
-  if constexpr (kFormat == DecodeFormat::kInt4) return as_word(tensor.token_grid[row]);
+  if constexpr (kFormat == DecodeFormat::kInt4) return word_of(tensor.token_grid[row]);
   return 0;
 }
 
 /// The grid that lane `from` has loaded.
 __device__ inline float2 grid_of_lane(std::uint32_t bits, int from) {
-  return __half22float2(as_half2(__shfl_sync(kAllLanes, bits, from)));
+  return __half22float2(pair_of(__shfl_sync(kAllLanes, bits, from)));
 }
 
 /// Over the lanes of one column pair, which hold different tokens.
@@ -46,6 +46,13 @@ __device__ inline float sum_over_tokens(float x) {
   return over_tokens(x, [](float a, float b) { return a + b; });
 }
 
+/// The power of two from `scale` on, and one over it: exact, so that o is never rounded to a new unit.
+__device__ inline void unit_of(float scale, float& unit, float& per_unit) {
+  const std::uint32_t exponent = (__float_as_uint(scale) + 0x007F'FFFF) & 0x7F80'0000;
+  unit = __uint_as_float(exponent);
+  per_unit = __uint_as_float(0x7F00'0000 - exponent);  // 2·127 - the biased exponent
+}
+
 /// A warp's softmax. A lane has columns 2·(lane % 4) and the next, in both matrices.
 template <DecodeFormat kFormat, int kHeadDim>
 struct Columns {
@@ -57,8 +64,8 @@ struct Columns {
   float query_sum[2];                   //
   float m[2] = {-INFINITY, -INFINITY};  // the same in all lanes of a column
   float l[2] = {}, lift[2] = {};        // of this lane's tokens: Σ weight, Σ weight · minimum
-  float unit = kSmallest;               // the largest scale of V so far: o counts in it
-  float o[kSteps][4] = {};              // Oᵀ = Vᵀ·Pᵀ: 16 channels, 8 heads
+  float unit = kSmallest;   // a power of two, from the largest scale of V so far on: o counts in it
+  float o[kSteps][4] = {};  // Oᵀ = Vᵀ·Pᵀ: 16 channels, 8 heads
 
   /// Channel of a head at position `unit_index` of its piece, code n % kUnit.
   static __device__ int channel(int step, int block, int unit_index) {
@@ -77,7 +84,7 @@ struct Columns {
       const half* const head = q + row * kHeadDim;
       const half first = row < group ? head[channel(i / 2, i % 2, column)] : zero;
       const half second = row < group ? head[channel(i / 2, i % 2, column + 1)] : zero;
-      query[i / 2][i % 2] = as_word(__halves2half2(first, second));
+      query[i / 2][i % 2] = word_of(__halves2half2(first, second));
       sum += __half2float(first) + __half2float(second);
     }
     sum += __shfl_xor_sync(kAllLanes, sum, 1);
@@ -131,8 +138,7 @@ struct Columns {
     }
     float shrink = 1, per_unit = 1;
     if constexpr (kHasGrids<kFormat>) {
-      new_unit = max_over_tokens(new_unit);
-      per_unit = 1 / new_unit;
+      unit_of(max_over_tokens(new_unit), new_unit, per_unit);
       shrink = unit * per_unit;
       unit = new_unit;
     }

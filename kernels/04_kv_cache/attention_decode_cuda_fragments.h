@@ -13,7 +13,8 @@
 /// q is loaded in that order, and the output stored in it, so no code is ever moved to another lane.
 #pragma once
 
-#include "03_int4_weight_only/half_words.h"
+#include <cstring>
+
 #include "04_kv_cache/attention_decode_cuda.h"
 #include "simt/ptx.h"
 
@@ -53,6 +54,19 @@ struct MmaTile {
   }
 };
 
+/// The bits of a word as two FP16 numbers, and back. No instruction on a GPU, as a copy of bytes;
+/// taking the halves out and putting them together would be two.
+__device__ inline half2 pair_of(std::uint32_t word) {
+  half2 pair;
+  std::memcpy(static_cast<void*>(&pair), &word, sizeof word);
+  return pair;
+}
+__device__ inline std::uint32_t word_of(half2 pair) {
+  std::uint32_t word;
+  std::memcpy(&word, static_cast<const void*>(&pair), sizeof word);
+  return word;
+}
+
 /// Two E4M3 codes, the first in the low byte, as two FP16 numbers.
 __device__ inline std::uint32_t widen_e4m3_pair(std::uint32_t codes) {
 #if defined(__CUDACC__)
@@ -79,11 +93,11 @@ __device__ void expand(std::uint32_t word, std::uint32_t (&pair)[16 / decode_bit
     pair[0] = word;
   } else if constexpr (kFormat == DecodeFormat::kInt8) {
     const std::uint32_t biased = word ^ 0x8080'8080;  // code + 128, without a sign
-    const half2 bias = as_half2(0x6480'6480);         // 1024 + 128
+    const half2 bias = pair_of(0x6480'6480);          // 1024 + 128
     const std::uint32_t first = ptx::prmt(biased, 0x6464'6464, 0x4240);
     const std::uint32_t second = ptx::prmt(biased, 0x6464'6464, 0x4341);
-    pair[0] = as_word(__hsub2(as_half2(first), bias));
-    pair[1] = as_word(__hsub2(as_half2(second), bias));
+    pair[0] = word_of(__hsub2(pair_of(first), bias));
+    pair[1] = word_of(__hsub2(pair_of(second), bias));
   } else if constexpr (kFormat == DecodeFormat::kFp8E4m3) {
     const std::uint32_t sorted = ptx::prmt(word, 0, 0x3120);
     pair[0] = widen_e4m3_pair(sorted);
@@ -91,16 +105,16 @@ __device__ void expand(std::uint32_t word, std::uint32_t (&pair)[16 / decode_bit
   } else {
     constexpr int kMaskAndOr = (0xF0 & 0xCC) | 0xAA;
     constexpr std::uint32_t kMagic = 0x6400'6400;
-    const half2 magic = as_half2(kMagic);           // 1024
-    const half2 sixteenth = as_half2(0x2C00'2C00);  // 1/16
-    const half2 minus = as_half2(0xD400'D400);      // -1024 / 16
+    const half2 magic = pair_of(kMagic);           // 1024
+    const half2 sixteenth = pair_of(0x2C00'2C00);  // 1/16
+    const half2 minus = pair_of(0xD400'D400);      // -1024 / 16
     QLAB_UNROLL
     for (int byte = 0; byte < 2; ++byte) {
       const std::uint32_t bits = word >> (8 * byte);
       const std::uint32_t low = ptx::lop3<kMaskAndOr>(bits, 0x000F'000F, kMagic);
       const std::uint32_t high = ptx::lop3<kMaskAndOr>(bits, 0x00F0'00F0, kMagic);  // 16 · code
-      pair[2 * byte] = as_word(__hsub2(as_half2(low), magic));
-      pair[2 * byte + 1] = as_word(__hfma2(as_half2(high), sixteenth, minus));
+      pair[2 * byte] = word_of(__hsub2(pair_of(low), magic));
+      pair[2 * byte + 1] = word_of(__hfma2(pair_of(high), sixteenth, minus));
     }
   }
 }

@@ -68,12 +68,12 @@ struct DecodeHead {
 ///     |out|·2⁻¹¹ + 2⁻²⁵                         the output is rounded to FP16
 ///   + (e^(2·δ) - 1) · Σ p·|v|                   δ is the error of a score
 ///   + (2⁻¹¹ + (17·⌈L/64⌉ + 6·⌈L/16⌉ + 64)·u) · Σ p·|v|
-///   + 2⁻²⁵ · U · Σ |code| / Σ e^(score - largest)    U: the largest scale of V
+///   + 2⁻²⁴ · U · Σ |code| / Σ e^(score - largest)    U: the largest scale of V
 ///
 /// δ: an mma adds 16 products and a sum, each cut at 2⁻²³ of the largest; head_dim / 16 of them
 /// follow each other, so 17·head_dim/16·2⁻²³ of A covers it, and FMA in any order. Eight more
 /// roundings are those of scales, of the constant, and of score - largest, at most 2·A. Weights are
-/// FP16 in v4: 2⁻¹¹ of each, or 2⁻²⁵·U for those below FP16's normal numbers. A warp takes at most
+/// FP16 in v4: 2⁻¹¹ of each, or 2⁻²⁵ of a unit of at most 2·U for those below FP16's normal numbers. A warp takes at most
 /// L/64 mma of 16 tokens, each cut 17 times; on CUDA cores at most L/4 FMA, fewer roundings. A rise
 /// of the largest score, at most once in each of a warp's L/16 tiles, multiplies by an exp2: six
 /// roundings, in the sum and in the sum of weights. Merges, divisions and exp2 are among the 64.
@@ -112,7 +112,7 @@ inline DecodeHead decode_head_ref(const std::uint16_t* q, const DecodeHeadCache&
     }
     ref.value.push_back(value);
     ref.tolerance.push_back(std::fabs(value) * 0x1p-11 + 0x1p-25 + factor * size +
-                            0x1p-25 * unit * codes / sum);
+                            0x1p-24 * unit * codes / sum);
   }
   return ref;
 }
