@@ -67,11 +67,11 @@ struct Columns {
   float unit = kSmallest;   // a power of two, from the largest scale of V so far on: o counts in it
   float o[kSteps][4] = {};  // Oᵀ = Vᵀ·Pᵀ: 16 channels, 8 heads
 
-  /// Channel of a head at position `unit_index` of its piece, code n % kUnit.
+  /// The channel that a unit of a piece has in one of the two blocks of a step.
   static __device__ int channel(int step, int block, int unit_index) {
     const int n = 2 * (step % kUnit) + block;  // of the 2·kUnit blocks of two pieces
     const int piece = step / kUnit * 2 + n / kUnit;
-    return (piece * 8 + unit_index) * kUnit + n % kUnit;
+    return (piece * 8 + unit_index) * kUnit + code_of<kFormat>(n % kUnit);
   }
 
   /// q [group, kHeadDim]
@@ -92,8 +92,11 @@ struct Columns {
     for (int c = 0; c < 2; ++c) query_sum[c] = __shfl_sync(kAllLanes, sum, 4 * (column + c));
   }
 
-  /// s = K·qᵀ of a tile: s[i / 2][i % 2 · 2 + c] is of token row + 8·i and head column + c.
+  /// s = K·qᵀ of a tile: s[i / 2][i % 2 · 2 + c] is of token row + 8·i and head column + c. Steps with
+  /// different divisors have their own sums: q times 16 might overflow.
   __device__ void multiply_keys(float (&s)[kTokens / 16][4], const unsigned char* keys) const {
+    constexpr int kSums = kFormat == DecodeFormat::kInt4 ? 2 : 1;
+    float sums[kTokens / 16][kSums][4] = {};
     QLAB_UNROLL
     for (int piece = 0; piece < Tile::kPieces; piece += 2) {
       QLAB_UNROLL
@@ -102,8 +105,17 @@ struct Columns {
         load_fragments<kFormat, kHeadDim, false>(a, keys, tokens, piece, lane);
         QLAB_UNROLL
         for (int n = 0; n < kUnit; ++n) {
-          ptx::mma_m16n8k16_f16(s[tokens / 16], a[n], query[piece / 2 * kUnit + n]);
+          ptx::mma_m16n8k16_f16(sums[tokens / 16][n % kSums], a[n], query[piece / 2 * kUnit + n]);
         }
+      }
+    }
+    QLAB_UNROLL
+    for (int i = 0; i < kTokens / 4; ++i) {
+      s[i / 4][i % 4] = 0;
+      QLAB_UNROLL
+      for (int n = 0; n < kSums; ++n) {
+        s[i / 4][i % 4] =
+            __fmaf_rn(sums[i / 4][n][i % 4], divisor_of<kFormat>(2 * n), s[i / 4][i % 4]);
       }
     }
   }
@@ -198,7 +210,7 @@ struct Columns {
       QLAB_UNROLL
       for (int i = 0; i < kSteps * 2; ++i) {
         parts.o[part * kHeadDim + channel(i / 2, i % 2, row)] =
-            __fmaf_rn(o[i / 2][i % 2 * 2 + c], scale, lift[c]);
+            __fmaf_rn(o[i / 2][i % 2 * 2 + c], scale * divisor_of<kFormat>(i), lift[c]);
       }
       if (row == 0) parts.m[part] = m[c], parts.l[part] = l[c];
     }
