@@ -177,6 +177,8 @@ struct Columns {
       }
       weights[(row + 8 * i) * 4 + column / 2] = __floats2half2_rn(weight[0], weight[1]);
     }
+    // The largest scores rise ever more rarely; as a rule all factors are 1.
+    if (__any_sync(kAllLanes, keep[0] * keep[1] * shrink != 1) == 0) return;
     QLAB_UNROLL
     for (int i = 0; i < kSteps * 4; ++i) o[i / 4][i % 4] *= keep[i % 2] * shrink;
   }
