@@ -46,7 +46,7 @@ __device__ inline float sum_over_tokens(float x) {
   return over_tokens(x, [](float a, float b) { return a + b; });
 }
 
-/// The power of two from `scale` on, and one over it: exact, so that o is never rounded to a new unit.
+/// The power of two from `scale` on, and one over it: exact, so no new unit rounds o.
 __device__ inline void unit_of(float scale, float& unit, float& per_unit) {
   const std::uint32_t exponent = (__float_as_uint(scale) + 0x007F'FFFF) & 0x7F80'0000;
   unit = __uint_as_float(exponent);
@@ -92,8 +92,8 @@ struct Columns {
     for (int c = 0; c < 2; ++c) query_sum[c] = __shfl_sync(kAllLanes, sum, 4 * (column + c));
   }
 
-  /// s = K·qᵀ of a tile: s[i / 2][i % 2 · 2 + c] is of token row + 8·i and head column + c. Steps with
-  /// different divisors have their own sums: q times 16 might overflow.
+  /// s = K·qᵀ of a tile: s[i / 2][i % 2 · 2 + c] is of token row + 8·i and head column + c. Steps
+  /// with different divisors have their own sums: q times 16 might overflow.
   __device__ void multiply_keys(float (&s)[kTokens / 16][4], const unsigned char* keys) const {
     constexpr int kSums = kFormat == DecodeFormat::kInt4 ? 2 : 1;
     float sums[kTokens / 16][kSums][4] = {};

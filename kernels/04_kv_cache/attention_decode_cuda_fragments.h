@@ -6,11 +6,11 @@
 /// neighbouring channels of one token. A register has two units, and expand makes of them as many
 /// pairs of FP16 as a unit has codes: a pair is the same code of both units.
 ///
-///   K, plain        both units of one token, neighbours: a pair is two channels, along k of S = K·qᵀ
-///   V, transposed   a unit each of tokens 2t and 2t + 1: a pair is two tokens, along k of Oᵀ = Vᵀ·Pᵀ
+///   K, plain       both units of one token: a pair is two channels, along k of S = K·qᵀ
+///   V, transposed  one of each of two tokens: a pair is two tokens, along k of Oᵀ = Vᵀ·Pᵀ
 ///
 /// Either way a pair is what the fragment needs; only which channel is which depends on the format.
-/// q is loaded in that order, and the output stored in it, so no code is ever moved to another lane.
+/// q is loaded in that order, and the output stored in it, so no code ever moves to another lane.
 #pragma once
 
 #include <cstring>
@@ -94,11 +94,11 @@ __host__ __device__ constexpr float divisor_of(int j) {
 
 /// pair[j] is a code of the low 16 bits and the same of the high ones, exactly, as FP16.
 ///
-/// INT8   FP16 has 10 bits behind the leading one: under the exponent of 1024, whose bits are 0x6400,
-///        an integer n below 1024 in the low bits is the number 1024 + n.
+/// INT8   FP16 has 10 bits behind the leading one: under the exponent of 1024, bits 0x6400, an
+///        integer n below 1024 in the low bits is the number 1024 + n.
 /// INT4   Without an exponent an integer n in the low bits is the subnormal number n·2⁻²⁴, which
-///        tensor cores multiply as exactly as any other: a mask is all that a code costs. Those four
-///        bits higher are n·2⁻²⁰. Codes are 0 … 15.
+///        tensor cores multiply as exactly as any other: a mask is all that a code costs. Those
+///        four bits higher are n·2⁻²⁰. Codes are 0 … 15.
 template <DecodeFormat kFormat>
 __device__ void expand(std::uint32_t word, std::uint32_t (&pair)[16 / decode_bits(kFormat)]) {
   if constexpr (kFormat == DecodeFormat::kFp16) {

@@ -2,7 +2,7 @@
 /// \file
 /// attention_decode_cuda_v4_mma: the query heads of a group as the eight columns of mma.m16n8k16.
 ///
-/// Idea     S = K·qᵀ and Oᵀ = Vᵀ·Pᵀ: the cache is the operand of 16 rows, the heads that of 8 columns
+/// Idea     S = K·qᵀ and Oᵀ = Vᵀ·Pᵀ: the cache is the operand of 16 rows, heads that of 8 columns
 /// Before   CUDA cores did group FMA a code, after widening it to FP32 for itself
 /// Needs    any GPU from Ampere on
 ///
