@@ -79,8 +79,8 @@ constexpr Cost attention_decode_cuda_cost(DecodeFormat format, std::int64_t batc
 constexpr int decode_resident(DecodeFormat format) { return format == DecodeFormat::kInt4 ? 4 : 2; }
 
 /// The splits whose time is least, if blocks run in rounds, a step is 128 tokens of one block, a
-/// round begins with a step's time in which nothing has come yet, and the last block takes an eighth
-/// of a step for each part that it merges.
+/// round begins with a step's time in which nothing has come yet, and the last block takes an
+/// eighth of a step for each part that it merges.
 inline int choose_decode_splits(DecodeFormat format, int batch, int n_kv_heads, int length,
                                 int multiprocessors) {
   const auto up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };

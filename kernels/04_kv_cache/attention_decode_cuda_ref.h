@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// The oracle of attention_decode_cuda, a query head at a time: all scores first, in double, over
-/// the codes as they are stored. A header, since the bench of nvcc links none of the lab's libraries.
+/// the codes as they are stored. A header, since the bench of nvcc links none of the libraries.
 #pragma once
 
 #include <algorithm>

@@ -238,13 +238,14 @@ TEST(ChooseDecodeSplits, FillsTheGpu) {
   EXPECT_GE(choose_decode_splits(DecodeFormat::kFp8E4m3, 1, 8, 32768, 132), 16);
 }
 
+std::string name_of(const testing::TestParamInfo<AttentionDecodeCuda::ParamType>& param) {
+  return format_name(std::get<0>(param.param)) + std::string("_") +
+         std::string(std::get<1>(param.param).name);
+}
 INSTANTIATE_TEST_SUITE_P(Rungs, AttentionDecodeCuda,
                          testing::Combine(testing::ValuesIn(kDecodeFormats),
                                           testing::ValuesIn(kAttentionDecodeCudaRungs)),
-                         [](const auto& info) {
-                           return format_name(std::get<0>(info.param)) + std::string("_") +
-                                  std::string(std::get<1>(info.param).name);
-                         });
+                         name_of);
 
 }  // namespace
 }  // namespace qlab::test
