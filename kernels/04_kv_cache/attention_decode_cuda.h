@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// attention_decode_cuda: a ladder of CUDA kernels for one new token a sequence, over caches of FP16,
-/// INT8, FP8 and INT4.
+/// attention_decode_cuda: a ladder of CUDA kernels for one new token a sequence, over caches of
+/// FP16, INT8, FP8 and INT4.
 ///
-/// Bottleneck   memory: K and V are read once, and 4·group operations a code do not hide an unpacking
+/// Bottleneck   memory, if unpacking keeps up: K and V are read once, 2·group operations a code
 /// Bytes moved  read 2·n_kv_heads·Σ length·decode_row_bytes; q, the output and the parts beside it
 /// FLOPs        4·n_heads·head_dim·Σ length
 /// Teaches      fewer bits are less time only while the conversion keeps up with the memory
@@ -78,9 +78,9 @@ constexpr Cost attention_decode_cuda_cost(DecodeFormat format, std::int64_t batc
 /// Blocks of the last rung that a multiprocessor runs at a time; its shared memory holds no more.
 constexpr int decode_resident(DecodeFormat format) { return format == DecodeFormat::kInt4 ? 4 : 2; }
 
-/// The splits whose time is least, if blocks run in rounds, a step is 128 tokens of one block, a round
-/// begins with a step's time in which nothing has come yet, and the last block takes an eighth of a
-/// step for each part that it merges.
+/// The splits whose time is least, if blocks run in rounds, a step is 128 tokens of one block, a
+/// round begins with a step's time in which nothing has come yet, and the last block takes an
+/// eighth of a step for each part that it merges.
 inline int choose_decode_splits(DecodeFormat format, int batch, int n_kv_heads, int length,
                                 int multiprocessors) {
   const auto up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };

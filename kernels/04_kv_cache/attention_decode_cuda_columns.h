@@ -24,13 +24,13 @@ __device__ std::uint32_t load_grid_bits(const DecodeTensor& tensor, std::size_t 
   if (!kHasGrids<kFormat> || t >= end) return 0;
   const std::size_t row = first_row + static_cast<std::size_t>(t);
   if constexpr (kFormat == DecodeFormat::kInt8) return __half_as_ushort(tensor.token_scale[row]);
-  if constexpr (kFormat == DecodeFormat::kInt4) return as_word(tensor.token_grid[row]);
+  if constexpr (kFormat == DecodeFormat::kInt4) return word_of(tensor.token_grid[row]);
   return 0;
 }
 
 /// The grid that lane `from` has loaded.
 __device__ inline float2 grid_of_lane(std::uint32_t bits, int from) {
-  return __half22float2(as_half2(__shfl_sync(kAllLanes, bits, from)));
+  return __half22float2(pair_of(__shfl_sync(kAllLanes, bits, from)));
 }
 
 /// Over the lanes of one column pair, which hold different tokens.
@@ -46,6 +46,13 @@ __device__ inline float sum_over_tokens(float x) {
   return over_tokens(x, [](float a, float b) { return a + b; });
 }
 
+/// The power of two from `scale` on, and one over it: exact, so no new unit rounds o.
+__device__ inline void unit_of(float scale, float& unit, float& per_unit) {
+  const std::uint32_t exponent = (__float_as_uint(scale) + 0x007F'FFFF) & 0x7F80'0000;
+  unit = __uint_as_float(exponent);
+  per_unit = __uint_as_float(0x7F00'0000 - exponent);  // 2·127 - the biased exponent
+}
+
 /// A warp's softmax. A lane has columns 2·(lane % 4) and the next, in both matrices.
 template <DecodeFormat kFormat, int kHeadDim>
 struct Columns {
@@ -57,14 +64,14 @@ struct Columns {
   float query_sum[2];                   //
   float m[2] = {-INFINITY, -INFINITY};  // the same in all lanes of a column
   float l[2] = {}, lift[2] = {};        // of this lane's tokens: Σ weight, Σ weight · minimum
-  float unit = kSmallest;               // the largest scale of V so far: o counts in it
-  float o[kSteps][4] = {};              // Oᵀ = Vᵀ·Pᵀ: 16 channels, 8 heads
+  float unit = kSmallest;   // a power of two, from the largest scale of V so far on: o counts in it
+  float o[kSteps][4] = {};  // Oᵀ = Vᵀ·Pᵀ: 16 channels, 8 heads
 
-  /// Channel of a head at position `unit_index` of its piece, code n % kUnit.
+  /// The channel that a unit of a piece has in one of the two blocks of a step.
   static __device__ int channel(int step, int block, int unit_index) {
     const int n = 2 * (step % kUnit) + block;  // of the 2·kUnit blocks of two pieces
     const int piece = step / kUnit * 2 + n / kUnit;
-    return (piece * 8 + unit_index) * kUnit + n % kUnit;
+    return (piece * 8 + unit_index) * kUnit + code_of<kFormat>(n % kUnit);
   }
 
   /// q [group, kHeadDim]
@@ -77,7 +84,7 @@ struct Columns {
       const half* const head = q + row * kHeadDim;
       const half first = row < group ? head[channel(i / 2, i % 2, column)] : zero;
       const half second = row < group ? head[channel(i / 2, i % 2, column + 1)] : zero;
-      query[i / 2][i % 2] = as_word(__halves2half2(first, second));
+      query[i / 2][i % 2] = word_of(__halves2half2(first, second));
       sum += __half2float(first) + __half2float(second);
     }
     sum += __shfl_xor_sync(kAllLanes, sum, 1);
@@ -85,8 +92,11 @@ struct Columns {
     for (int c = 0; c < 2; ++c) query_sum[c] = __shfl_sync(kAllLanes, sum, 4 * (column + c));
   }
 
-  /// s = K·qᵀ of a tile: s[i / 2][i % 2 · 2 + c] is of token row + 8·i and head column + c.
+  /// s = K·qᵀ of a tile: s[i / 2][i % 2 · 2 + c] is of token row + 8·i and head column + c. Steps
+  /// with different divisors have their own sums: q times 16 might overflow.
   __device__ void multiply_keys(float (&s)[kTokens / 16][4], const unsigned char* keys) const {
+    constexpr int kSums = kFormat == DecodeFormat::kInt4 ? 2 : 1;
+    float sums[kTokens / 16][kSums][4] = {};
     QLAB_UNROLL
     for (int piece = 0; piece < Tile::kPieces; piece += 2) {
       QLAB_UNROLL
@@ -95,8 +105,17 @@ struct Columns {
         load_fragments<kFormat, kHeadDim, false>(a, keys, tokens, piece, lane);
         QLAB_UNROLL
         for (int n = 0; n < kUnit; ++n) {
-          ptx::mma_m16n8k16_f16(s[tokens / 16], a[n], query[piece / 2 * kUnit + n]);
+          ptx::mma_m16n8k16_f16(sums[tokens / 16][n % kSums], a[n], query[piece / 2 * kUnit + n]);
         }
+      }
+    }
+    QLAB_UNROLL
+    for (int i = 0; i < kTokens / 4; ++i) {
+      s[i / 4][i % 4] = 0;
+      QLAB_UNROLL
+      for (int n = 0; n < kSums; ++n) {
+        s[i / 4][i % 4] =
+            __fmaf_rn(sums[i / 4][n][i % 4], divisor_of<kFormat>(2 * n), s[i / 4][i % 4]);
       }
     }
   }
@@ -131,8 +150,7 @@ struct Columns {
     }
     float shrink = 1, per_unit = 1;
     if constexpr (kHasGrids<kFormat>) {
-      new_unit = max_over_tokens(new_unit);
-      per_unit = 1 / new_unit;
+      unit_of(max_over_tokens(new_unit), new_unit, per_unit);
       shrink = unit * per_unit;
       unit = new_unit;
     }
@@ -159,6 +177,8 @@ struct Columns {
       }
       weights[(row + 8 * i) * 4 + column / 2] = __floats2half2_rn(weight[0], weight[1]);
     }
+    // The largest scores rise ever more rarely; as a rule all factors are 1.
+    if (__any_sync(kAllLanes, keep[0] * keep[1] * shrink != 1) == 0) return;
     QLAB_UNROLL
     for (int i = 0; i < kSteps * 4; ++i) o[i / 4][i % 4] *= keep[i % 2] * shrink;
   }
@@ -192,7 +212,7 @@ struct Columns {
       QLAB_UNROLL
       for (int i = 0; i < kSteps * 2; ++i) {
         parts.o[part * kHeadDim + channel(i / 2, i % 2, row)] =
-            __fmaf_rn(o[i / 2][i % 2 * 2 + c], scale, lift[c]);
+            __fmaf_rn(o[i / 2][i % 2 * 2 + c], scale * divisor_of<kFormat>(i), lift[c]);
       }
       if (row == 0) parts.m[part] = m[c], parts.l[part] = l[c];
     }

@@ -4,16 +4,17 @@
 ///
 /// ldmatrix moves units of 16 bits: one FP16 number, two INT8 or FP8 codes, four INT4 codes, all
 /// neighbouring channels of one token. A register has two units, and expand makes of them as many
-/// pairs of FP16 as a unit has codes: pair j is code j of both units.
+/// pairs of FP16 as a unit has codes: a pair is the same code of both units.
 ///
-///   K, plain        both units of one token, neighbours: a pair is two channels, along k of S = K·qᵀ
-///   V, transposed   a unit each of tokens 2t and 2t + 1: a pair is two tokens, along k of Oᵀ = Vᵀ·Pᵀ
+///   K, plain       both units of one token: a pair is two channels, along k of S = K·qᵀ
+///   V, transposed  one of each of two tokens: a pair is two tokens, along k of Oᵀ = Vᵀ·Pᵀ
 ///
 /// Either way a pair is what the fragment needs; only which channel is which depends on the format.
-/// q is loaded in that order, and the output stored in it, so no code is ever moved to another lane.
+/// q is loaded in that order, and the output stored in it, so no code ever moves to another lane.
 #pragma once
 
-#include "03_int4_weight_only/half_words.h"
+#include <cstring>
+
 #include "04_kv_cache/attention_decode_cuda.h"
 #include "simt/ptx.h"
 
@@ -53,6 +54,19 @@ struct MmaTile {
   }
 };
 
+/// The bits of a word as two FP16 numbers, and back. No instruction on a GPU, as a copy of bytes;
+/// taking the halves out and putting them together would be two.
+__device__ inline half2 pair_of(std::uint32_t word) {
+  half2 pair;
+  std::memcpy(static_cast<void*>(&pair), &word, sizeof word);
+  return pair;
+}
+__device__ inline std::uint32_t word_of(half2 pair) {
+  std::uint32_t word;
+  std::memcpy(&word, static_cast<const void*>(&pair), sizeof word);
+  return word;
+}
+
 /// Two E4M3 codes, the first in the low byte, as two FP16 numbers.
 __device__ inline std::uint32_t widen_e4m3_pair(std::uint32_t codes) {
 #if defined(__CUDACC__)
@@ -68,46 +82,50 @@ __device__ inline std::uint32_t widen_e4m3_pair(std::uint32_t codes) {
 #endif
 }
 
-/// pair[j] is code j of the low 16 bits and code j of the high ones, exactly, as FP16. INT4 codes
-/// are 0 … 15.
+/// What pair j is made of: code code_of(j) of a unit, divided by divisor_of(j).
+template <DecodeFormat kFormat>
+__host__ __device__ constexpr int code_of(int j) {
+  return kFormat == DecodeFormat::kInt4 ? j % 2 * 2 + j / 2 : j;  // 0, 2, 1, 3
+}
+template <DecodeFormat kFormat>
+__host__ __device__ constexpr float divisor_of(int j) {
+  return kFormat != DecodeFormat::kInt4 ? 1 : j / 2 % 2 == 0 ? 0x1p24F : 0x1p20F;
+}
+
+/// pair[j] is a code of the low 16 bits and the same of the high ones, exactly, as FP16.
 ///
-/// FP16 has 10 bits behind the leading one: under the exponent of 1024, whose bits are 0x6400, an
-/// integer n below 1024 in the low bits is the number 1024 + n.
+/// INT8   FP16 has 10 bits behind the leading one: under the exponent of 1024, bits 0x6400, an
+///        integer n below 1024 in the low bits is the number 1024 + n.
+/// INT4   Without an exponent an integer n in the low bits is the subnormal number n·2⁻²⁴, which
+///        tensor cores multiply as exactly as any other: a mask is all that a code costs. Those
+///        four bits higher are n·2⁻²⁰. Codes are 0 … 15.
 template <DecodeFormat kFormat>
 __device__ void expand(std::uint32_t word, std::uint32_t (&pair)[16 / decode_bits(kFormat)]) {
   if constexpr (kFormat == DecodeFormat::kFp16) {
     pair[0] = word;
   } else if constexpr (kFormat == DecodeFormat::kInt8) {
     const std::uint32_t biased = word ^ 0x8080'8080;  // code + 128, without a sign
-    const half2 bias = as_half2(0x6480'6480);         // 1024 + 128
+    const half2 bias = pair_of(0x6480'6480);          // 1024 + 128
     const std::uint32_t first = ptx::prmt(biased, 0x6464'6464, 0x4240);
     const std::uint32_t second = ptx::prmt(biased, 0x6464'6464, 0x4341);
-    pair[0] = as_word(__hsub2(as_half2(first), bias));
-    pair[1] = as_word(__hsub2(as_half2(second), bias));
+    pair[0] = word_of(__hsub2(pair_of(first), bias));
+    pair[1] = word_of(__hsub2(pair_of(second), bias));
   } else if constexpr (kFormat == DecodeFormat::kFp8E4m3) {
     const std::uint32_t sorted = ptx::prmt(word, 0, 0x3120);
     pair[0] = widen_e4m3_pair(sorted);
     pair[1] = widen_e4m3_pair(sorted >> 16);
   } else {
-    constexpr int kMaskAndOr = (0xF0 & 0xCC) | 0xAA;
-    constexpr std::uint32_t kMagic = 0x6400'6400;
-    const half2 magic = as_half2(kMagic);           // 1024
-    const half2 sixteenth = as_half2(0x2C00'2C00);  // 1/16
-    const half2 minus = as_half2(0xD400'D400);      // -1024 / 16
     QLAB_UNROLL
     for (int byte = 0; byte < 2; ++byte) {
-      const std::uint32_t bits = word >> (8 * byte);
-      const std::uint32_t low = ptx::lop3<kMaskAndOr>(bits, 0x000F'000F, kMagic);
-      const std::uint32_t high = ptx::lop3<kMaskAndOr>(bits, 0x00F0'00F0, kMagic);  // 16 · code
-      pair[2 * byte] = as_word(__hsub2(as_half2(low), magic));
-      pair[2 * byte + 1] = as_word(__hfma2(as_half2(high), sixteenth, minus));
+      pair[byte] = word >> (8 * byte) & 0x000F'000F;
+      pair[byte + 2] = word >> (8 * byte) & 0x00F0'00F0;
     }
   }
 }
 
 /// The fragments of 16 tokens and two neighbouring pieces of K (A = K: rows are tokens, k channels)
 /// or, transposed, of V (A = Vᵀ: rows are channels, k tokens). Block n of 8 channels of the two
-/// pieces is code n % kUnit of the units of piece n / kUnit.
+/// pieces is pair n % kUnit of the units of piece n / kUnit.
 template <DecodeFormat kFormat, int kHeadDim, bool kTransposed>
 __device__ void load_fragments(std::uint32_t (&a)[16 / decode_bits(kFormat)][4],
                                const unsigned char* tile, int token, int piece, int lane) {

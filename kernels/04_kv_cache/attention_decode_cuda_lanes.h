@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What the rungs of attention_decode_cuda on CUDA cores share: a lane has head_dim / 32 neighbouring
-/// channels of a token, so a warp reads a row side by side.
+/// What the rungs of attention_decode_cuda on CUDA cores share: a lane has head_dim / 32
+/// neighbouring channels of a token, so a warp reads a row side by side.
 #pragma once
 
 #include <cmath>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Online: a warp's softmax over tokens that it sees a few at a time, for all query heads that share
-/// a KV head. v2 and v3 of attention_decode_cuda are made of it.
+/// Online: a warp's softmax over tokens that it sees a few at a time, for all query heads that
+/// share a KV head. v2 and v3 of attention_decode_cuda are made of it.
 #pragma once
 
 #include "04_kv_cache/attention_decode_cuda_lanes.h"

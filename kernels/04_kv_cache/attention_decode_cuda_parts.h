@@ -4,6 +4,7 @@
 /// become one: in the same launch, by the block that is done last.
 #pragma once
 
+#include <atomic>
 #include <cmath>
 
 #include "04_kv_cache/attention_decode_cuda.h"
@@ -81,6 +82,19 @@ __device__ inline void store_output(const Merged& all, half* out) {
   pairs[1] = __floats2half2_rn(all.o.z / all.l, all.o.w / all.l);
 }
 
+/// Counts one more block, and returns how many there were. What the block wrote before a barrier is
+/// visible to those that count later; what they wrote before, behind a barrier to this block.
+__device__ inline unsigned arrive(unsigned* counter) {
+#if defined(__CUDACC__)
+  __threadfence();
+  const unsigned before = atomicAdd(counter, 1U);
+  __threadfence();
+  return before;
+#else  // the same order as a property of the atomic, which ThreadSanitizer understands
+  return std::atomic_ref<unsigned>(*counter).fetch_add(1, std::memory_order_acq_rel);
+#endif
+}
+
 /// Where a block's result goes.
 struct Destination {
   std::size_t first_head;  // of this block's group, among all heads of the batch
@@ -115,16 +129,11 @@ __device__ void finish(const WarpParts<kHeadDim, kHeads, kWarps>& warps, const D
   }
   if (to.used == 1) return;
 
-  // Each thread makes its part visible to all blocks; then one thread says that all have done so.
   __shared__ int is_last;
-  __threadfence();
-  __syncthreads();  // the part is written and fenced by all threads, and announced by one
-  if (thread == 0) {
-    is_last = atomicAdd(to.arrived, 1U) == static_cast<unsigned>(to.used - 1) ? 1 : 0;
-  }
-  __syncthreads();  // is_last is written by one thread, and read by all
+  __syncthreads();  // the part is written by all threads, and announced by one
+  if (thread == 0) is_last = arrive(to.arrived) == static_cast<unsigned>(to.used - 1) ? 1 : 0;
+  __syncthreads();  // is_last is written by one thread and read by all, as are the other parts
   if (is_last == 0) return;
-  __threadfence();  // what the other blocks announced is read only behind this line
   for (int i = thread; i < to.group * kQuads; i += kThreads) {
     const int h = i / kQuads, d = i % kQuads;
     const std::size_t head = to.first_head + static_cast<std::size_t>(h);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The oracle of attention_decode_cuda, a query head at a time: all scores first, in double, over the
-/// codes as they are stored. A header, since the bench of nvcc links none of the lab's libraries.
+/// The oracle of attention_decode_cuda, a query head at a time: all scores first, in double, over
+/// the codes as they are stored. A header, since the bench of nvcc links none of the libraries.
 #pragma once
 
 #include <algorithm>
@@ -68,15 +68,16 @@ struct DecodeHead {
 ///     |out|·2⁻¹¹ + 2⁻²⁵                         the output is rounded to FP16
 ///   + (e^(2·δ) - 1) · Σ p·|v|                   δ is the error of a score
 ///   + (2⁻¹¹ + (17·⌈L/64⌉ + 6·⌈L/16⌉ + 64)·u) · Σ p·|v|
-///   + 2⁻²⁵ · U · Σ |code| / Σ e^(score - largest)    U: the largest scale of V
+///   + 2⁻²⁴ · U · Σ |code| / Σ e^(score - largest)    U: the largest scale of V
 ///
 /// δ: an mma adds 16 products and a sum, each cut at 2⁻²³ of the largest; head_dim / 16 of them
 /// follow each other, so 17·head_dim/16·2⁻²³ of A covers it, and FMA in any order. Eight more
 /// roundings are those of scales, of the constant, and of score - largest, at most 2·A. Weights are
-/// FP16 in v4: 2⁻¹¹ of each, or 2⁻²⁵·U for those below FP16's normal numbers. A warp takes at most
-/// L/64 mma of 16 tokens, each cut 17 times; on CUDA cores at most L/4 FMA, fewer roundings. A rise
-/// of the largest score, at most once in each of a warp's L/16 tiles, multiplies by an exp2: six
-/// roundings, in the sum and in the sum of weights. Merges, divisions and exp2 are among the 64.
+/// FP16 in v4: 2⁻¹¹ of each, or, below FP16's normal numbers, 2⁻²⁵ of a unit of at most 2·U. A warp
+/// takes at most L/64 mma of 16 tokens, each cut 17 times; on CUDA cores at most L/4 FMA, fewer
+/// roundings. A rise of the largest score, at most once in each of a warp's L/16 tiles, multiplies
+/// by an exp2: six roundings, in the sum and in the sum of weights. Merges, divisions and exp2 are
+/// among the 64.
 /// \param q  [head_dim] bits of FP16
 inline DecodeHead decode_head_ref(const std::uint16_t* q, const DecodeHeadCache& kv) {
   constexpr double u = 0x1p-24;
@@ -112,7 +113,7 @@ inline DecodeHead decode_head_ref(const std::uint16_t* q, const DecodeHeadCache&
     }
     ref.value.push_back(value);
     ref.tolerance.push_back(std::fabs(value) * 0x1p-11 + 0x1p-25 + factor * size +
-                            0x1p-25 * unit * codes / sum);
+                            0x1p-24 * unit * codes / sum);
   }
   return ref;
 }

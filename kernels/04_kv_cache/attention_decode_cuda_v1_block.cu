@@ -103,6 +103,7 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
+/// One call; attention_decode_cuda.h says what it takes and gives.
 void attention_decode_cuda_v1_block(const DecodeAttention& a, Stream stream) {
   constexpr const char* kName = "attention_decode_cuda_v1_block";
   check_decode_attention(kName, a);

@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kThreads)
   Online sum(q + first_head * kHeadDim, group, lane);
 
   // Compute: the warps take the tokens in turn, a few at a time.
-  for (int t0 = 0 + warp * Online::kTokens; t0 < length; t0 += kWarps * Online::kTokens) {
+  for (int t0 = warp * Online::kTokens; t0 < length; t0 += kWarps * Online::kTokens) {
     sum.take(kv, g, first_row, t0, length, score_scale);
   }
 
@@ -60,6 +60,7 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
+/// One call; attention_decode_cuda.h says what it takes and gives.
 void attention_decode_cuda_v2_online(const DecodeAttention& a, Stream stream) {
   check_decode_attention("attention_decode_cuda_v2_online", a);
   decode::with_format(a.kv, [&]<DecodeFormat kFormat, int kHeadDim>() {

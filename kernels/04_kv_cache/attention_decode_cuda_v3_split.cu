@@ -63,6 +63,7 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
+/// One call; attention_decode_cuda.h says what it takes and gives.
 void attention_decode_cuda_v3_split(const DecodeAttention& a, Stream stream) {
   check_decode_attention("attention_decode_cuda_v3_split", a);
   decode::check_parts("attention_decode_cuda_v3_split", a);

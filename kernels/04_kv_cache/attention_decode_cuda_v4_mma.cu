@@ -2,11 +2,11 @@
 /// \file
 /// attention_decode_cuda_v4_mma: the query heads of a group as the eight columns of mma.m16n8k16.
 ///
-/// Idea     S = K·qᵀ and Oᵀ = Vᵀ·Pᵀ: the cache is the operand of 16 rows, the heads that of 8 columns
+/// Idea     S = K·qᵀ and Oᵀ = Vᵀ·Pᵀ: the cache is the operand of 16 rows, heads that of 8 columns
 /// Before   CUDA cores did group FMA a code, after widening it to FP32 for itself
 /// Needs    any GPU from Ampere on
 ///
-/// Bottleneck   memory; at INT4 the conversion of the codes comes close
+/// Bottleneck   memory; at INT4 instructions come close
 /// Teaches      fragments decide the order of channels, not the other way round; each warp copies
 ///              three tiles ahead, so nothing in the loop waits for another warp
 /// Leaves out   wgmma and TMA, which would need V of 8 bits transposed in memory
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(kThreads, decode_resident(kFormat))
         decode::load_grid_bits<kFormat>(kv.v, first_row, t0 + kStep + lane, end);
 
     const unsigned char* const tile = mine + stage * 2 * Tile::kTile;
-    float s[kTokens / 16][4] = {};
+    float s[kTokens / 16][4];
     sum.multiply_keys(s, tile);
     sum.take_scores(s, score_scale, end - t0, k_bits, v_bits, reinterpret_cast<half2*>(weights));
     ptx::cp_async_wait<2 * (kStages - 1)>();
@@ -109,6 +109,7 @@ __global__ void __launch_bounds__(kThreads, decode_resident(kFormat))
 
 }  // namespace
 
+/// One call; attention_decode_cuda.h says what it takes and gives.
 void attention_decode_cuda_v4_mma(const DecodeAttention& a, Stream stream) {
   check_decode_attention("attention_decode_cuda_v4_mma", a);
   decode::check_parts("attention_decode_cuda_v4_mma", a);

@@ -174,14 +174,14 @@ TEST_P(AttentionDecodeCuda, StaysStableForLargeScores) {
   check(c, rung);
 }
 
-TEST_P(AttentionDecodeCuda, KeepsSmallScalesOfV) {
+TEST_P(AttentionDecodeCuda, KeepsScalesOfVThatGrow) {
   if (format != DecodeFormat::kInt8 && format != DecodeFormat::kInt4) return;
   Random random(4);
-  DecodeCase c({format, 4, 1, 64, 200}, {200}, 2);
-  c.draw(random);
-  for (std::size_t t = 0; t < 200; ++t) {
-    c.v.scale[t] = half_bits(t < 50 ? 0x1p-22 : 0x1p-17);
-    c.v.minimum[t] = half_bits(t < 50 ? -0x1p-19 : -0x1p-14);
+  DecodeCase c({format, 4, 1, 64, 500}, {500}, 1);
+  c.draw(random, 0.1);             // all tokens count
+  for (int t = 0; t < 500; ++t) {  // from close to FP16's smallest number on
+    c.v.scale[static_cast<std::size_t>(t)] = half_bits(std::ldexp(1.0, t / 50 - 22));
+    c.v.minimum[static_cast<std::size_t>(t)] = half_bits(-std::ldexp(1.0, t / 50 - 19));
   }
   check(c, rung);
 }
@@ -238,14 +238,14 @@ TEST(ChooseDecodeSplits, FillsTheGpu) {
   EXPECT_GE(choose_decode_splits(DecodeFormat::kFp8E4m3, 1, 8, 32768, 132), 16);
 }
 
+std::string name_of(const testing::TestParamInfo<AttentionDecodeCuda::ParamType>& param) {
+  return format_name(std::get<0>(param.param)) + std::string("_") +
+         std::string(std::get<1>(param.param).name);
+}
 INSTANTIATE_TEST_SUITE_P(Rungs, AttentionDecodeCuda,
                          testing::Combine(testing::ValuesIn(kDecodeFormats),
                                           testing::ValuesIn(kAttentionDecodeCudaRungs)),
-                         [](const auto& rung_and_format) {
-                           return format_name(std::get<0>(rung_and_format.param)) +
-                                  std::string("_") +
-                                  std::string(std::get<1>(rung_and_format.param).name);
-                         });
+                         name_of);
 
 }  // namespace
 }  // namespace qlab::test

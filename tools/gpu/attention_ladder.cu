@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The problems of attention_decode_cuda, a format each: 32 query heads on 8 KV heads of 128 channels,
-/// beside a plain read of as many bytes.
+/// The problems of attention_decode_cuda, a format each: 32 query heads on 8 KV heads of 128
+/// channels, beside a plain read of as many bytes.
 #include <map>
 #include <memory>
 #include <vector>
