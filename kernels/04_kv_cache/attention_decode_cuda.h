@@ -27,6 +27,7 @@ enum class DecodeFormat {
   kInt4,     ///< half a byte, the even channel in the low bits; a grid for each token and head
 };
 
+/// Of a code.
 constexpr int decode_bits(DecodeFormat format) {
   return format == DecodeFormat::kFp16 ? 16 : format == DecodeFormat::kInt4 ? 4 : 8;
 }

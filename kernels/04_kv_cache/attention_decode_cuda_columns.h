@@ -39,9 +39,11 @@ __device__ float over_tokens(float x, Combine combine) {
   for (int d = 4; d <= 16; d *= 2) x = combine(x, __shfl_xor_sync(kAllLanes, x, d));
   return x;
 }
+/// The largest x of the lanes that hold the tokens of a column.
 __device__ inline float max_over_tokens(float x) {
   return over_tokens(x, [](float a, float b) { return fmaxf(a, b); });
 }
+/// The sum of x over these lanes.
 __device__ inline float sum_over_tokens(float x) {
   return over_tokens(x, [](float a, float b) { return a + b; });
 }

@@ -61,6 +61,7 @@ __device__ inline half2 pair_of(std::uint32_t word) {
   std::memcpy(static_cast<void*>(&pair), &word, sizeof word);
   return pair;
 }
+/// The other way.
 __device__ inline std::uint32_t word_of(half2 pair) {
   std::uint32_t word;
   std::memcpy(&word, static_cast<const void*>(&pair), sizeof word);
@@ -87,6 +88,7 @@ template <DecodeFormat kFormat>
 __host__ __device__ constexpr int code_of(int j) {
   return kFormat == DecodeFormat::kInt4 ? j % 2 * 2 + j / 2 : j;  // 0, 2, 1, 3
 }
+/// What code j of a unit was multiplied by where it stands.
 template <DecodeFormat kFormat>
 __host__ __device__ constexpr float divisor_of(int j) {
   return kFormat != DecodeFormat::kInt4 ? 1 : j / 2 % 2 == 0 ? 0x1p24F : 0x1p20F;

@@ -140,7 +140,7 @@ struct Online {
   }
 };
 
-/// Calls launch.operator()<group>() with the least group of registers that holds the heads.
+/// Calls launch's operator() for a group, with the least group of registers that holds the heads.
 template <class Launch>
 void with_group(const DecodeAttention& a, Launch launch) {
   const int group = a.n_heads / a.kv.n_kv_heads;

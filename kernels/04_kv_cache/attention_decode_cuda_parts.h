@@ -19,6 +19,7 @@ inline void check_parts(const char* operation, const DecodeAttention& a) {
              " splits need parts and arrived, where blocks leave what the last one merges");
 }
 
+/// Tokens begin … end - 1.
 struct TokenRange {
   int begin, end;  // of this split
   int used;        // splits of the sequence that have tokens; those before it
@@ -41,6 +42,7 @@ struct WarpParts {
   float* m;  // [kWarps, kHeads]
   float* l;  // [kWarps, kHeads]
 
+  /// In shared memory of kBytes.
   __device__ explicit WarpParts(void* memory)
       : o(static_cast<float*>(memory)), m(o + kWarps * kHeads * kHeadDim), l(m + kWarps * kHeads) {}
 };

@@ -32,7 +32,9 @@ struct DecodeHeadCache {
 /// An element is scale · code + minimum.
 struct DecodeElement {
   double code, scale, minimum;
+  /// What the element stands for.
   double value() const { return scale * code + minimum; }
+  /// Its parts without their signs: what errors are measured by.
   double size() const { return std::fabs(scale * code) + std::fabs(minimum); }
 };
 

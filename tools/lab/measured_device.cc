@@ -67,8 +67,11 @@ MeasuredDevice measured_device(const fs::path& folder, std::string_view name) {
     const Json json = read(file);
     try {
       const Json& circumstances = json.at("circumstances");
-      // Of a CPU; or what a profiler counted, which is no speed.
-      if (!circumstances.contains("device") || !json.contains("roofline")) continue;
+      // Of a CPU; or of a ladder, or a profiler's: devices are modelled by the benches of exercises.
+      if (!circumstances.contains("device") || !json.contains("roofline") ||
+          json.value("schema", "") == "quantization-lab.gpu_bench") {
+        continue;
+      }
       const auto full = circumstances.at("device").get<std::string>();
       if (lower(full).find(lower(name)) == std::string::npos) continue;
       device.name = full;
