@@ -13,9 +13,9 @@
 #include <cstdint>
 #include <span>
 
-#include "simt/enqueue.h"
 #include "04_kv_cache/kv_device.h"
 #include "common/contract.h"
+#include "simt/enqueue.h"
 
 namespace qlab {
 
