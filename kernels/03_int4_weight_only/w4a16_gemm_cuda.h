@@ -111,7 +111,7 @@ constexpr double w4a16_gemm_cuda_error(std::int64_t K, std::int64_t group_size) 
 /// where they are subnormal, before the scale.
 inline constexpr double kW4A16Fp16Error = 4 * 0x1p-11 / (1 - 4 * 0x1p-11);
 
-/// What all rungs refuse. most_tokens: 1, or 64.
+/// What all rungs refuse, of W [N, K] and X [M, K]. most_tokens: 1, or 64.
 inline void check_w4a16_cuda(const char* operation, const W4A16CudaWeights& W, const half* X, int M,
                              int N, int K, int most_tokens) {
   const int group_size = W.rows.group_size;

@@ -17,7 +17,7 @@
 
 namespace qlab {
 
-/// Code k of a row of codes, two a byte.
+/// Code k of a row of codes [K / 2], two a byte.
 inline std::uint32_t int4_code(const std::uint8_t* row, int k) {
   return static_cast<std::uint32_t>(row[k / 2] >> (k % 2 * 4)) & 0xF;
 }
