@@ -225,7 +225,8 @@ void enqueue_persistent_gemm(const typename Format::Element* x, const typename F
     return (M + kTileM - 1) / kTileM * ((N + columns - 1) / columns);
   };
   const auto turns = [&](int columns) { return (tiles(columns) + processors - 1) / processors; };
-  // Half a tile takes somewhat more than half the time: it reads X for fewer columns.
+  // Assumed, not measured: half a tile takes somewhat more than half the time, as it reads X for fewer
+  // columns.
   constexpr double kHalfTile = 0.57;
   if (turns(256) <= kHalfTile * turns(128)) {
     enqueue_tiles<Tile<256>, Format>(x, w, y, epilogue, M, N, K, std::min(tiles(256), processors),
