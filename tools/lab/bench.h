@@ -19,7 +19,8 @@ namespace qlab {
 struct BenchOptions {
   std::string id;  ///< an operation or an exercise, or any part of one; empty: list
   std::vector<std::int64_t>
-      m;  ///< rows of X, or contexts; empty: what the ladder is usually run at
+      m;                       ///< rows of X, or contexts; empty: what the ladder is usually run at
+  std::string device = "cpu";  ///< "cuda" is the launcher's
   std::string shape = "4096x4096";            ///< N x K
   Isa isa = best_isa();                       ///< the highest level that rungs may take
   int threads = available_threads();          ///< ≥ 1

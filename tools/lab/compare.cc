@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lab/compare_serving.h"
+#include "lab/gpu_speed.h"
 #include "lab/html_report.h"
 #include "lab/output_file.h"
 #include "lab/results.h"
@@ -63,6 +64,8 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
   std::optional<OutputFile> json, html;
   if (options.json) json.emplace(*options.json);
   if (options.html) html.emplace(*options.html);
+  std::optional<GpuTimes> gpu;
+  if (options.device != "cpu") gpu = read_gpu_times(options.device);
   const double load = load_average();  // before we add to it
   const Plan plan = read_plan(kSource / "plan/quantization_comparison_plan.md");
   const bool own_model = options.model.empty();
@@ -87,17 +90,19 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
   const double tokens_per_second = quality_tokens / (options.quick ? 10 : 60);
   SpeedPlan timed = speed_plan(options.quick, options.only);
   timed.mine = options.mine;
+  if (gpu) timed.seconds = 0;
   const double behind_speed = quality_tokens + tokens_per_second * timed.seconds;
-  const double serving_tokens = tokens_per_second * serving_seconds(options);
+  const double serving_tokens = tokens_per_second * serving_seconds(options, gpu);
   Progress progress(terminal, behind_speed + serving_tokens);
   Quality quality = measure_quality(checkpoint, evaluation, chosen, options.seed, fastest, progress,
                                     measurements);
-  Speed speed = measure_speed(timed, options.seed, machine, progress, quality_tokens,
-                              tokens_per_second, measurements);
+  Speed speed = gpu ? judge_gpu_times(*gpu, plan, options.only, options.seed, measurements)
+                    : measure_speed(timed, options.seed, machine, progress, quality_tokens,
+                                    tokens_per_second, measurements);
   std::vector<MemoryRow> memory =
       measure_memory(checkpoint, chosen, options.budget_gib, fastest, measurements);
   std::vector<ServingSweep> serving = measure_serving(
-      options, plan, checkpoint, machine,
+      options, plan, checkpoint, machine, gpu,
       [&](double share, const std::string& what) {
         progress.show(behind_speed + share * serving_tokens, what);
       },
@@ -118,7 +123,8 @@ int run_compare(const CompareOptions& options, const Terminal& terminal) {
                         .seed = options.seed,
                         .budget_gib = options.budget_gib,
                         .only = options.only,
-                        .mine = options.mine_use},
+                        .mine = options.mine_use,
+                        .gpu = gpu ? std::optional(gpu->run) : std::nullopt},
       .plan = plan,
       .quality = std::move(quality),
       .speed = std::move(speed),

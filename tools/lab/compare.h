@@ -15,12 +15,13 @@
 namespace qlab {
 
 struct CompareOptions {
-  bool quick = false;                         ///< fewer documents and repetitions
-  Isa isa = best_isa();                       ///< the highest level that kernels may take
-  int threads = available_threads();          ///< ≥ 1
-  std::uint64_t seed = 1;                     ///< of recall documents, orders and bootstraps
-  double budget_gib = 24;                     ///< memory that model and KV cache must share
-  std::filesystem::path model;                ///< empty: the lab's own model
+  std::string device = "cpu";         ///< whose times: "cpu", or a file of lab_gpu --compare
+  bool quick = false;                 ///< fewer documents and repetitions
+  Isa isa = best_isa();               ///< the highest level that kernels may take
+  int threads = available_threads();  ///< ≥ 1
+  std::uint64_t seed = 1;             ///< of recall documents, orders and bootstraps
+  double budget_gib = 24;             ///< memory that model and KV cache must share
+  std::filesystem::path model;        ///< empty: the lab's own model
   std::optional<std::filesystem::path> json;  ///< where to write the results
   std::optional<std::filesystem::path> html;  ///< where to write them as a page
   std::string only;                           ///< a family of configurations; empty: all

@@ -3,10 +3,13 @@
 /// Which formats are served, with whose scheduler.
 #include "lab/compare_serving.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "lab/configurations.h"
+#include "lab/gpu_speed.h"
 #include "model/input_error.h"
 
 namespace qlab {
@@ -16,7 +19,11 @@ constexpr std::int64_t kRounds = 3;
 const std::filesystem::path kMeasured = std::filesystem::path(QLAB_SOURCE_DIR) / "plan/measured";
 
 /// Why the clock is not asked; empty: it is.
-std::string left_out(const CompareOptions& options) {
+std::string left_out(const CompareOptions& options, const std::optional<GpuTimes>& gpu) {
+  if (gpu) {
+    return fmt::format("the lab's model runs on the CPU, not on the {}", gpu->run.device);
+  }
+  if (options.quick) return "--quick leaves it out";
   if (options.isa == Isa::kScalar && best_isa() != Isa::kScalar) {
     return "on the scalar path it would take minutes; leave --isa out";
   }
@@ -50,14 +57,14 @@ void say_why(const Plan& plan, const std::string& no_paper, const std::string& n
 
 }  // namespace
 
-double serving_seconds(const CompareOptions& options) {
-  return options.quick ? 1 : left_out(options).empty() ? 10 : 3;
+double serving_seconds(const CompareOptions& options, const std::optional<GpuTimes>& gpu) {
+  return options.quick ? 1 : left_out(options, gpu).empty() ? 10 : 3;
 }
 
 std::vector<ServingSweep> measure_serving(
     const CompareOptions& options, const Plan& plan, const Checkpoint& checkpoint,
-    const Machine& machine, const std::function<void(double, const std::string&)>& progress,
-    Measurements& measurements) {
+    const Machine& machine, const std::optional<GpuTimes>& gpu,
+    const std::function<void(double, const std::string&)>& progress, Measurements& measurements) {
   SchedulerCode code;
   if (options.mine.schedule) code = {options.mine.schedule, options.mine.complete};
   CostCode cost;
@@ -67,11 +74,11 @@ std::vector<ServingSweep> measure_serving(
   ServingPlan big = big_serving_plan(options.quick);
   big.memory_bytes = static_cast<std::int64_t>(options.budget_gib * 0x1p30);
   keep_family(options.only, big);
-  std::string no_paper, no_clock = options.quick ? "--quick leaves it out" : left_out(options);
+  std::string no_paper, no_clock = left_out(options, gpu);
   try {
     progress(0, "serving, a 7B model on paper");
-    sweeps.push_back(modelled_sweep(big, named_models().front(), measured_device(kMeasured, "h200"),
-                                    cost, code));
+    const MeasuredDevice device = gpu ? served_device(*gpu) : measured_device(kMeasured, "h200");
+    sweeps.push_back(modelled_sweep(big, named_models().front(), device, cost, code));
     add_serving_measurements(sweeps.back(), measurements);
   } catch (const InputError& error) {
     no_paper = error.what();

@@ -59,7 +59,7 @@ std::vector<std::string> measured_cells(const TableRow& row, const TableRow& fp1
   const bool timed = !row.speed.empty();
   return {row.written->config,
           c.name,
-          timed ? std::string(isa_name(row.speed.front()->path)) : "-",
+          timed ? std::string(row.speed.front()->path_name()) : "-",
           number(row.quality->bits_per_byte.value),
           baseline ? "-" : with_interval(row.quality->delta),
           fmt::format("{:.1f}\u00A0%", 100 * row.quality->recall.value),

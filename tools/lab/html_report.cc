@@ -45,27 +45,38 @@ std::string command_element(const std::string& command) {
 
 std::string circumstances(const Results& results) {
   const Circumstances& c = results.circumstances;
-  const std::vector<std::pair<std::string, std::string>> facts = {
-      {"Date", c.date},
-      {"Machine", fmt::format("{}, {} {}, kernels up to {}{}", c.cpu, c.threads,
-                              c.threads == 1 ? "thread" : "threads", isa_name(c.isa),
-                              c.isa_forced ? " (forced)" : "")},
-      {"Load before",
-       fmt::format("{:.1f} programs running{}", c.load,
-                   c.load > 0.5 ? ": times are noisy, and more claims undecided" : "")},
-      {"Limits", fmt::format("{:.1f} GB/s of read bandwidth, {:.0f} GFLOP/s of multiply-adds in "
-                             "FP32, measured in this run",
-                             results.speed.read_bytes_per_second * 1e-9,
-                             results.speed.fma_flops_per_second * 1e-9)},
-      {"Model",
-       fmt::format("{}, {:.2f} M parameters", c.model, static_cast<double>(c.parameters) * 1e-6)},
-      {"Judged on", fmt::format("{} bytes of held-out text, {} recall queries",
-                                results.quality.text_bytes, results.quality.recall_queries)},
-      {"Inputs", c.inputs},
-      {"Seed", fmt::format("{}", c.seed)},
-      {"Extent",
-       fmt::format("{}{}", c.quick ? "quick" : "full", c.only.empty() ? "" : ", only " + c.only)},
-      {"Lab", QLAB_VERSION}};
+  const std::string cpu = fmt::format("{}, {} {}, kernels up to {}{}", c.cpu, c.threads,
+                                      c.threads == 1 ? "thread" : "threads", isa_name(c.isa),
+                                      c.isa_forced ? " (forced)" : "");
+  std::vector<std::pair<std::string, std::string>> facts = {{"Date", c.date}};
+  if (c.gpu) {
+    facts.insert(facts.end(), {{"Times", gpu_text(*c.gpu)},
+                               {"Limits", gpu_limits(*c.gpu)},
+                               {"Quality and bytes", cpu + ": no device changes them"}});
+  } else {
+    facts.insert(
+        facts.end(),
+        {{"Machine", cpu},
+         {"Load before",
+          fmt::format("{:.1f} programs running{}", c.load,
+                      c.load > 0.5 ? ": times are noisy, and more claims undecided" : "")},
+         {"Limits", fmt::format("{:.1f} GB/s of read bandwidth, {:.0f} GFLOP/s of multiply-adds in "
+                                "FP32, measured in this run",
+                                results.speed.read_bytes_per_second * 1e-9,
+                                results.speed.fma_flops_per_second * 1e-9)}});
+  }
+  facts.insert(
+      facts.end(),
+      {{"Model",
+        fmt::format("{}, {:.2f} M parameters", c.model, static_cast<double>(c.parameters) * 1e-6)},
+       {"Judged on", fmt::format("{} bytes of held-out text, {} recall queries",
+                                 results.quality.text_bytes, results.quality.recall_queries)},
+       {"Inputs", c.inputs},
+       {"Seed", fmt::format("{}", c.seed)},
+       {"Extent",
+        fmt::format("{}{}", c.quick ? "quick" : "full", c.only.empty() ? "" : ", only " + c.only)},
+       {"Lab", QLAB_VERSION}});
+  for (const std::string& about : results.speed.about) facts.emplace_back("Times, in words", about);
   std::string html = "<section id=\"circumstances\">\n<h2>Circumstances</h2>\n<dl>\n";
   for (const auto& [name, value] : facts) {
     html += html_element("dt", name) + html_element("dd", value);
@@ -116,6 +127,7 @@ std::string shell_word(const std::string& text) {
 std::string compare_command(const Results& results) {
   const Circumstances& c = results.circumstances;
   std::string command = "./lab compare";
+  if (c.gpu) command += " --device cuda";
   if (c.quick) command += " --quick";
   if (!c.only.empty()) command += " --only " + c.only;
   if (c.isa_forced) command += fmt::format(" --isa {}", isa_name(c.isa));

@@ -146,12 +146,15 @@ std::optional<HtmlFigure> roofline_figure(const Results& results) {
 
   HtmlFigure figure{
       .id = "roofline",
-      .heading = "Roofline: what each operation reaches of this machine",
+      .heading = fmt::format(
+          "Roofline: what each operation reaches of {}",
+          results.circumstances.gpu ? "the " + results.circumstances.gpu->device : "this machine"),
       .chart = roofline_chart(results.speed, kinds),
       .reading =
-          "Under the slope an operation waits for memory, under the flat roof for "
-          "arithmetic. The roof is of multiply-adds in FP32 and of reading from memory: "
-          "integer instructions can pass the flat part, cached data the slope.",
+          fmt::format("Under the slope an operation waits for memory, under the flat roof for "
+                      "arithmetic. The roof is of multiply-adds in {} and of reading from memory: "
+                      "integer instructions can pass the flat part, cached data the slope.",
+                      results.circumstances.gpu ? "FP16 on tensor cores" : "FP32"),
       .bottleneck = "",
       .table = {.caption = "Points of the roofline",
                 .head = {"Operation", "Format", "Path", "Operations a byte", "GFLOP/s",
@@ -160,7 +163,7 @@ std::optional<HtmlFigure> roofline_figure(const Results& results) {
                 .words = 3}};
   for (const auto& [name, rows] : kinds) {
     for (const SpeedRow* row : rows) {
-      figure.table.rows.push_back({row->operation, row->name, std::string(isa_name(row->path)),
+      figure.table.rows.push_back({row->operation, row->name, std::string(row->path_name()),
                                    number(intensity(*row)), number(gflops(*row)),
                                    fmt::format("{:.0f} %", 100 * row->read_bandwidth_share),
                                    fmt::format("{:.0f} %", 100 * row->fma_peak_share)});

@@ -73,14 +73,39 @@ Json to_json(const MemoryRow& row) {
           {"7b_sequences_of_4096_in_budget", row.batch}};
 }
 
+Json to_json(const GpuRun& gpu) {
+  return {{"date", gpu.date},
+          {"compute_capability", gpu.compute_capability},
+          {"multiprocessors", gpu.multiprocessors},
+          {"l2_bytes", gpu.l2_bytes},
+          {"cuda_runtime", gpu.cuda_runtime},
+          {"cuda_driver", gpu.cuda_driver},
+          {"quick", gpu.quick}};
+}
+
 Json to_json(const Circumstances& c) {
-  return {{"date", c.date},         {"cpu", c.cpu},
-          {"load_average", c.load}, {"threads", c.threads},
-          {"isa", isa_name(c.isa)}, {"isa_forced", c.isa_forced},
-          {"model", c.model},       {"parameters", c.parameters},
-          {"inputs", c.inputs},     {"quick", c.quick},
-          {"seed", c.seed},         {"budget_gib", c.budget_gib},
-          {"only", c.only},         {"mine", c.mine.used}};
+  Json json = {{"date", c.date},         {"cpu", c.cpu},
+               {"load_average", c.load}, {"threads", c.threads},
+               {"isa", isa_name(c.isa)}, {"isa_forced", c.isa_forced},
+               {"model", c.model},       {"parameters", c.parameters},
+               {"inputs", c.inputs},     {"quick", c.quick},
+               {"seed", c.seed},         {"budget_gib", c.budget_gib},
+               {"only", c.only},         {"mine", c.mine.used}};
+  if (c.gpu) {
+    json["device"] = c.gpu->device;
+    json["times"] = to_json(*c.gpu);
+  }
+  return json;
+}
+
+Json roofline(const Results& results) {
+  Json json = {{"read_bytes_per_second", results.speed.read_bytes_per_second},
+               {"fma_flops_per_second", results.speed.fma_flops_per_second}};
+  if (const auto& gpu = results.circumstances.gpu) {
+    json["int8_flops_per_second"] = gpu->int8_flops_per_second;
+    json["launch_seconds"] = gpu->launch_seconds;
+  }
+  return json;
 }
 
 Json to_json(const TableRow& row) {
@@ -140,9 +165,7 @@ std::string to_json(const Results& results) {
                      {"schema_version", kJsonSchemaVersion},
                      {"version", QLAB_VERSION},
                      {"circumstances", to_json(results.circumstances)},
-                     {"roofline",
-                      {{"read_bytes_per_second", results.speed.read_bytes_per_second},
-                       {"fma_flops_per_second", results.speed.fma_flops_per_second}}},
+                     {"roofline", roofline(results)},
                      {"table", list(results.table())},
                      {"claims", claims},
                      {"quality", list(results.quality.rows)},

@@ -122,9 +122,11 @@ int run(int argc, char** argv) {
   const std::string program = std::filesystem::path(argv[0]).filename();
   const std::vector<std::string> words = {argv + 1, argv + argc};
   if (app.got_subcommand("bench")) {
+    refuse_cuda(bench.device);
     bench.isa = usable_isa(isa);
     return run_bench(bench, learner_here(look.color, look.ascii, bench_json), program, words);
   }
+  check_device(compare, isa);
   compare.isa = usable_isa(isa);
   if (compare.mine_use.asked) return compare_mine(compare, look, program, words);
   return run_compare(compare, terminal);

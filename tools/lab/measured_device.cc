@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -16,6 +17,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
+
+/// What also ran on a device, and has other figures.
+constexpr std::array<std::string_view, 3> kOthers{
+    "quantization-lab.gpu_bench", "quantization-lab.gpu_compare", "quantization-lab.compare"};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -67,9 +72,9 @@ MeasuredDevice measured_device(const fs::path& folder, std::string_view name) {
     const Json json = read(file);
     try {
       const Json& circumstances = json.at("circumstances");
-      // Of a CPU; or of a ladder, or a profiler's: devices are modelled by the benches of exercises.
+      // Of a CPU or a profiler; or a ladder or the table: benches of exercises model a device.
       if (!circumstances.contains("device") || !json.contains("roofline") ||
-          json.value("schema", "") == "quantization-lab.gpu_bench") {
+          std::ranges::count(kOthers, json.value("schema", "")) > 0) {
         continue;
       }
       const auto full = circumstances.at("device").get<std::string>();

@@ -50,21 +50,42 @@ Isa usable_isa(const std::string& name) {
   return isa;
 }
 
+void refuse_cuda(const std::string& device) {
+  if (device != "cuda") return;
+  throw InputError(
+      "--device cuda: ./lab builds and starts what runs on a GPU; this program cannot");
+}
+
+void check_device(const CompareOptions& options, const std::string& isa) {
+  if (options.device == "cpu") return;
+  const char* const cpu = options.mine_use.asked ? "--mine" : isa.empty() ? "" : "--isa";
+  if (*cpu != '\0') {
+    throw InputError(fmt::format(
+        "{} is about kernels on the CPU, and --device {} about times of a GPU; leave one out", cpu,
+        options.device));
+  }
+  refuse_cuda(options.device);
+}
+
 void add_compare(CLI::App& app, CompareOptions& options, std::string& isa, Look& look) {
   constexpr int kMostThreads = 1024;
   CLI::App& command =
       *app.add_subcommand("compare", "Measure every claim of the tradeoff table on this machine");
   command.add_flag("--quick", options.quick, "Fewer documents and repetitions: about 20 seconds");
+  command.add_option("--device", options.device, "Whose times; FILE: those of a run with cuda")
+      ->type_name("cpu|cuda|FILE");
   command.add_option("--json", options.json, "Also write the results to this file")
       ->type_name("FILE");
   command.add_option("--html", options.html, "Also write them as a page with plots to this file")
       ->type_name("FILE");
-  command.add_option("--isa", isa, "The highest level of instructions that kernels may take")
-      ->check(CLI::IsMember(isa_names()));
+  command.add_option("--isa", isa, "The highest level that kernels may take: scalar … amx")
+      ->check(CLI::IsMember(isa_names()))
+      ->type_name("LEVEL");
   command.add_option("--model", options.model, "A Llama checkpoint (Hugging Face folder)")
       ->type_name("DIR");
   command.add_option("--threads", options.threads, "How many threads compute")
-      ->check(CLI::Range(1, kMostThreads));
+      ->check(CLI::Range(1, kMostThreads))
+      ->type_name("N");
   command.add_option("--only", options.only, "Measure one format beside FP16, in detail")
       ->check(CLI::IsMember(family_names()));
   command
@@ -169,14 +190,20 @@ void add_bench(CLI::App& app, BenchOptions& options, std::string& isa, bool& jso
       "bench", "Time every rung of an operation, and your kernel, against the roofline");
   command.add_option("id", options.id, "An operation, an exercise, or a part; without one, a list")
       ->type_name("OP");
+  command
+      .add_option("--device", options.device, "cuda: the ladders of the GPU, by PART and --json")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->type_name("cpu|cuda");
   command.add_option("--m", options.m, "Rows of X, such as 1,8,32,128,512; of attention, contexts")
       ->delimiter(',')
       ->type_name("LIST");
   command.add_option("--shape", options.shape, "Of the weights")->type_name("NxK");
   command.add_option("--threads", options.threads, "How many threads compute")
-      ->check(CLI::Range(1, kMostThreads));
-  command.add_option("--isa", isa, "The highest level of instructions that rungs may take")
-      ->check(CLI::IsMember(isa_names()));
+      ->check(CLI::Range(1, kMostThreads))
+      ->type_name("N");
+  command.add_option("--isa", isa, "The highest level that rungs may take: scalar … amx")
+      ->check(CLI::IsMember(isa_names()))
+      ->type_name("LEVEL");
   command.add_flag("--quick", options.quick, "Fewer rounds: wider intervals, in a few seconds");
   command.add_flag("--ours", options.ours, "Without your kernel, even if it is done");
   command.add_flag("--json", json, "One JSON object on standard output, text on standard error");

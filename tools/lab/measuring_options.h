@@ -28,4 +28,11 @@ void add_bench(CLI::App& app, BenchOptions& options, std::string& isa, bool& jso
 /// that this processor lacks.
 Isa usable_isa(const std::string& name);
 
+/// \throws InputError for "cuda": this program has no code for a GPU; the launcher starts what has.
+void refuse_cuda(const std::string& device);
+
+/// Of compare. \throws InputError for "cuda", and for what is about the CPU's kernels beside times of a
+/// GPU. \param isa  as typed, or empty
+void check_device(const CompareOptions& options, const std::string& isa);
+
 }  // namespace qlab

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <string>
 
 #include "lab/report_text.h"
@@ -22,7 +21,7 @@ class Report : ReportText {
   Report(const Results& results, const Terminal& terminal) : ReportText(terminal), r_(results) {}
 
   std::string text() {
-    head();
+    report_head(r_, *this);
     report_quality(r_, *this);
     speed();
     memory();
@@ -33,29 +32,12 @@ class Report : ReportText {
   }
 
  private:
-  void head() {
-    const Circumstances& c = r_.circumstances;
-    line(styled(Style::kBold, fmt::format("Quantization Lab {}: the tradeoff table, measured here",
-                                          QLAB_VERSION)));
-    note(fmt::format("{} · {} {} · kernels up to {}{} · load {:.1f} · {}", c.cpu, c.threads,
-                     c.threads == 1 ? "thread" : "threads", isa_name(c.isa),
-                     c.isa_forced ? " (forced)" : "", c.load, c.date));
-    if (c.load > 0.5) {
-      note("other programs are running: times will be noisy, and more claims undecided");
-    }
-    note(
-        fmt::format("read bandwidth {:.1f} GB/s · multiply-add peak {:.0f} GFLOP/s, measured in "
-                    "this run · seed {}{}",
-                    r_.speed.read_bytes_per_second * 1e-9, r_.speed.fma_flops_per_second * 1e-9,
-                    c.seed, c.quick ? " · quick" : ""));
-    for (const std::string& about : mine_lines(c.mine)) note(about);
-  }
-
   void speed() {
     title("2. Speed: operations of a 7B model (Llama 2), time as a ratio to FP16");
-    note(
+    note(fmt::format(
         "medians of interleaved rounds [95 % interval]; shares of this run's read bandwidth and "
-        "multiply-add peak (FP32); noise: twice what FP16 differs from itself");
+        "multiply-add peak ({}); noise: twice what FP16 differs from itself",
+        on_gpu() ? "FP16 on tensor cores, which INT8 may pass" : "FP32"));
     std::string operation;
     for (const SpeedRow& row : r_.speed.rows) {
       if (is_batched(row)) continue;
@@ -64,11 +46,12 @@ class Report : ReportText {
         line("  " + styled(Style::kBold, operation) +
              styled(Style::kDim,
                     fmt::format(", {} rounds, noise {:.1f} %", row.rounds, 100 * row.noise)));
-        line(styled(Style::kDim, fmt::format("  {:<20}{:<12}{:>9}  {:<21}{:>8}{:>8}", "config",
-                                             "path", "ms", "of FP16's time", "of read", "of FMA")));
+        line(styled(Style::kDim, fmt::format("  {:<20}{:<13}{:>8}  {:<21}{:>8}{:>8}", "config",
+                                             "path", on_gpu() ? "us" : "ms", "of FP16's time",
+                                             "of read", on_gpu() ? "of peak" : "of FMA")));
       }
-      line(fmt::format("  {:<20}{:<12}{:>9.3f}  {:<21}{:>8}{:>8}", row.name, row.path_name(),
-                       row.seconds.value * 1e3,
+      line(fmt::format("  {:<20}{:<13}{:>8.{}f}  {:<21}{:>8}{:>8}", row.name, row.path_name(),
+                       row.seconds.value * (on_gpu() ? 1e6 : 1e3), on_gpu() ? 2 : 3,
                        row.name == "fp16" ? "1" : with_interval(row.to_fp16),
                        fmt::format("{:.0f} %", 100 * row.read_bandwidth_share),
                        fmt::format("{:.0f} %", 100 * row.fma_peak_share)));
@@ -78,10 +61,12 @@ class Report : ReportText {
             "measured in a disturbed moment");
       }
     }
-    for (const std::string& sentence : r_.speed.about_mine) note(sentence);
+    for (const std::string& sentence : r_.speed.about) note(sentence);
     batches();
     crossovers();
   }
+
+  bool on_gpu() const { return r_.circumstances.gpu.has_value(); }
 
   static bool is_batched(const SpeedRow& row) {
     return row.operation.starts_with("batched attention");
@@ -172,14 +157,13 @@ class Report : ReportText {
       const double bytes =
           cache ? ratio(row.memory->kv_bytes_per_token, rows[0].memory->kv_bytes_per_token)
                 : ratio(row.memory->linear_bytes, rows[0].memory->linear_bytes);
-      line(fmt::format(
-          "  {:<22}{:>9}{:>8}{:>8}{:>9}{:>7}  {}", row.written->config,
-          baseline ? fmt::format("{:.4f}", row.quality->bits_per_byte.value)
-                   : fmt::format("{:+.4f}", row.quality->delta.value),
-          fmt::format("{:.1f} %", 100 * row.quality->recall.value),
-          baseline ? "1" : fmt::format("{:.2f}", row.speed.front()->to_fp16.value),
-          baseline ? "1" : (cache ? "-" : fmt::format("{:.2f}", time_at(row.speed, 256))),
-          baseline ? "1" : fmt::format("{:.3f}", bytes), row.speed.front()->path_name()));
+      line(fmt::format("  {:<22}{:>9}{:>8}{:>8}{:>9}{:>7}  {}", row.written->config,
+                       baseline ? fmt::format("{:.4f}", row.quality->bits_per_byte.value)
+                                : fmt::format("{:+.4f}", row.quality->delta.value),
+                       fmt::format("{:.1f} %", 100 * row.quality->recall.value),
+                       baseline ? "1" : first_time(row), baseline ? "1" : time_at(row.speed, 256),
+                       baseline ? "1" : fmt::format("{:.3f}", bytes),
+                       row.speed.empty() ? "-" : row.speed.front()->path_name()));
       if (!row.yours.empty()) with_your_kernel(row.yours);
     }
   }
@@ -190,18 +174,22 @@ class Report : ReportText {
 
   /// The times of the row above with the learner's kernel in place of ours.
   void with_your_kernel(const std::vector<const SpeedRow*>& yours) {
-    const double large = time_at(yours, 256);
     line(fmt::format("  {:<22}{:>9}{:>8}{:>8.2f}{:>9}{:>7}  {}", "  with your kernel", "", "",
-                     yours.front()->to_fp16.value,
-                     std::isnan(large) ? "-" : fmt::format("{:.2f}", large), "", "yours"));
+                     yours.front()->to_fp16.value, time_at(yours, 256), "", "yours"));
   }
 
-  /// Time of FP16's at M tokens, in the first layer that was timed.
-  static double time_at(const std::vector<const SpeedRow*>& speed, std::int64_t M) {
+  static std::string first_time(const TableRow& row) {
+    return row.speed.empty() ? "-" : fmt::format("{:.2f}", row.speed.front()->to_fp16.value);
+  }
+
+  /// Time of FP16's at M tokens, in the first layer that was timed; "-" for a cache, which has no M.
+  static std::string time_at(const std::vector<const SpeedRow*>& speed, std::int64_t M) {
     for (const SpeedRow* timed : speed) {
-      if (timed->operation.ends_with(fmt::format("M = {}", M))) return timed->to_fp16.value;
+      if (timed->operation.ends_with(fmt::format("M = {}", M))) {
+        return fmt::format("{:.2f}", timed->to_fp16.value);
+      }
     }
-    return std::numeric_limits<double>::quiet_NaN();
+    return "-";
   }
 
   void claims() {

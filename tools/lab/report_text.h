@@ -45,6 +45,9 @@ std::string with_interval(const Interval& interval);
 /// One sweep of the section on serving.
 void report_serving(const ServingSweep& sweep, ReportText& text);
 
+/// What ran where, and the limits of the run.
+void report_head(const Results& results, ReportText& text);
+
 /// The section on quality.
 void report_quality(const Results& results, ReportText& text);
 

@@ -3,9 +3,11 @@
 /// Results: everything one run of `lab compare` measured, for the report and the JSON file alike.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "lab/gpu_times.h"
 #include "lab/memory.h"
 #include "lab/mine.h"
 #include "lab/plan.h"
@@ -30,8 +32,9 @@ struct Circumstances {
   bool quick;
   std::uint64_t seed;
   double budget_gib;
-  std::string only;   ///< the family that the run was limited to, or nothing
-  MineUse mine = {};  ///< which of the learner's code took part
+  std::string only;                ///< the family that the run was limited to, or nothing
+  MineUse mine = {};               ///< which of the learner's code took part
+  std::optional<GpuRun> gpu = {};  ///< whose times these are; quality and bytes are the CPU's
 };
 
 /// One row of the written table with its numbers.
@@ -65,6 +68,10 @@ struct Results {
 
 /// No claim was measured and did not hold.
 bool all_held(const Results& results);
+
+/// A GPU and its run in a line: "NVIDIA H200 · 132 multiprocessors · …"; and what it can do at most.
+std::string gpu_text(const GpuRun& gpu);
+std::string gpu_limits(const GpuRun& gpu);
 
 /// What the machine says of itself.
 std::string cpu_name();

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Times the problems and turns times into ratios, shares of the roofline, and measurements.
+/// Times the problems and hands their times over.
 #include "lab/speed.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <limits>
 
 #include "lab/memory.h"
+#include "lab/speed_rows.h"
 #include "lab/timed_mine.h"
 #include "lab/timed_problems.h"
 #include "support/roofline.h"
@@ -25,12 +25,6 @@ using test::read_bytes_per_second;
 constexpr std::int64_t kColdUpTo = 16;
 constexpr double kLongCall = 0.08;  // seconds; above it only a part of the columns is computed
 
-/// "int8" of "int8_llm", "int4_g128" of "int4_w4a8".
-std::string plain_form(std::string_view name) {
-  if (name.starts_with("int8_")) return "int8";
-  return name.starts_with("int4_") && !name.starts_with("int4_g128") ? "int4_g128" : "";
-}
-
 /// Collects rows; knows the rates and the names.
 class Collector {
  public:
@@ -41,42 +35,22 @@ class Collector {
   void time(const std::string& operation, std::vector<Candidate> candidates,
             const std::vector<Candidate>& mine, const Pace& pace) {
     for (const Candidate& candidate : mine) {
-      if (admit_mine(candidate, operation, speed_.about_mine)) candidates.push_back(candidate);
+      if (admit_mine(candidate, operation, speed_.about)) candidates.push_back(candidate);
     }
     Times times = interleaved(candidates, pace, seed_, [this] { flush_caches(threads_); });
-    drop_troubled(candidates, times, operation, speed_.about_mine);
+    drop_troubled(candidates, times, operation, speed_.about);
     add(operation, candidates, times);
   }
 
  private:
-  /// Adds a row for every candidate but the second FP16, whose distance from the first is the noise.
   void add(const std::string& operation, const std::vector<Candidate>& candidates,
            const Times& times) {
-    const Interval again = time_ratio(times[1], times[0], seed_);  // ours come first
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (i == 1) continue;
-      const Candidate& candidate = candidates[i];
-      const Interval seconds = median_interval(times[i], seed_);
-      speed_.rows.push_back({.operation = operation,
-                             .name = candidate.name,
-                             .yours = candidate.yours(),
-                             .path = candidate.path,
-                             .cost = candidate.cost,
-                             .seconds = seconds,
-                             .to_fp16 = time_ratio(times[i], times[0], seed_),
-                             .plain = plain_form(candidate.name),
-                             .to_plain = std::nullopt,
-                             .noise = 2 * std::abs(again.value - 1),
-                             .read_bandwidth_share = 0,
-                             .fma_peak_share = 0,
-                             .rounds = std::ssize(times[i])});
-      SpeedRow& row = speed_.rows.back();
-      const auto plain = std::ranges::find(candidates, row.plain, &Candidate::name);
-      if (plain != candidates.end()) {
-        const auto& its_times = times[static_cast<std::size_t>(plain - candidates.begin())];
-        row.to_plain = time_ratio(times[i], its_times, seed_);
-      }
+    std::vector<TimedCandidate> timed;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {  // ours come first
+      const Candidate& c = candidates[i];
+      timed.push_back({c.name, c.path, c.cost, times[i], c.yours()});
     }
+    add_speed_rows(operation, timed, seed_, speed_.rows);
   }
 
   Speed& speed_;
@@ -140,23 +114,6 @@ void time_batches(const SpeedPlan& plan, std::uint64_t seed, const Machine& mach
   }
 }
 
-/// An operation may agree with itself by luck: none counts as quieter than the middle one.
-void level_noise(Speed& speed) {
-  std::vector<double> all;
-  for (const SpeedRow& row : speed.rows) all.push_back(row.noise);
-  const double middle = median(all);
-  for (SpeedRow& row : speed.rows) row.noise = std::max(row.noise, middle);
-}
-
-void shares(Speed& speed) {
-  for (SpeedRow& row : speed.rows) {
-    row.read_bandwidth_share =
-        static_cast<double>(row.cost.bytes) / row.seconds.value / speed.read_bytes_per_second;
-    row.fma_peak_share =
-        static_cast<double>(row.cost.flops) / row.seconds.value / speed.fma_flops_per_second;
-  }
-}
-
 /// The smallest M of the layer at which `ratio` of a row of that name is no gain.
 template <class Ratio>
 double first_without_gain(const Speed& speed, const SpeedPlan::Layer& layer,
@@ -178,7 +135,8 @@ std::vector<Crossover> crossovers(const Speed& speed, const SpeedPlan::Layer& la
   for (const SpeedRow& row : speed.rows) {
     const bool first = row.operation.starts_with(layer.name) &&
                        row.operation.ends_with(fmt::format(", M = {}", layer.tokens[0]));
-    const bool format = row.name != "fp16" && !row.name.ends_with("scalar") && !row.yours;
+    const bool format =
+        row.name != "fp16" && !row.name.ends_with("scalar") && !row.yours && !row.peer;
     if (!first || !format) continue;
     const auto with = [&](auto ratio) { return first_without_gain(speed, layer, row.name, ratio); };
     all.push_back({row.name,
@@ -262,8 +220,7 @@ Speed measure_speed(const SpeedPlan& plan, std::uint64_t seed, const Machine& ma
       std::max(speed.read_bytes_per_second, read_bytes_per_second(machine.threads));
   speed.fma_flops_per_second =
       std::max(speed.fma_flops_per_second, fma_flops_per_second(machine.threads));
-  shares(speed);
-  level_noise(speed);
+  finish_speed_rows(speed);
   if (!plan.layers.empty()) speed.crossovers = crossovers(speed, plan.layers[0]);
   add_speed_measurements(speed, plan.layers.empty() ? "none" : plan.layers[0].name, measurements);
   return speed;

@@ -35,9 +35,13 @@ struct SpeedRow {
   double read_bandwidth_share;       ///< bytes a second / read bandwidth of this run
   double fma_peak_share;             ///< operations a second / FMA peak of this run
   std::int64_t rounds;
+  bool peer = false;      ///< another library's kernel, beside ours
+  std::string rung = {};  ///< "v3_tiles", of a GPU's kernel; empty on the CPU
 
-  /// "yours", or the name of the level.
-  std::string_view path_name() const { return yours ? "yours" : isa_name(path); }
+  /// "yours", the rung on a GPU, or the name of the level.
+  std::string_view path_name() const {
+    return yours ? "yours" : rung.empty() ? isa_name(path) : rung;
+  }
 };
 
 /// From how many tokens on a format gains nothing over FP16 any more, in the first layer: the smallest M
@@ -54,7 +58,8 @@ struct Speed {
   double read_bytes_per_second, fma_flops_per_second;  ///< measured in this run
   std::vector<SpeedRow> rows;
   std::vector<Crossover> crossovers;
-  std::vector<std::string> about_mine = {};  ///< why a learner's kernel has no row: sentences
+  std::vector<std::string> about = {};  ///< sentences: why a learner's kernel has no row, what a
+                                        ///< GPU's rows are
 };
 
 /// What is timed.

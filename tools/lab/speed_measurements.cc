@@ -27,7 +27,7 @@ void add_speed_measurements(const Speed& speed, const std::string& first_layer,
   }
   const SpeedRow* fp16_m1 = nullptr;
   for (const SpeedRow& row : speed.rows) {
-    if (row.yours) continue;  // claims are about ours
+    if (row.yours || row.peer) continue;  // claims are about ours
     if (row.operation.starts_with("batched attention")) {
       measurements[fmt::format("attention_time({0}, {1}) / attention_time(fp16, {1})", row.name,
                                batch_of(row))] = Measurement{row.to_fp16, kMargin, row.noise};

@@ -140,6 +140,12 @@ std::string command_of(std::string_view file, const Json& json) {
   const auto schema = json.value("schema", "");
   if (schema == "quantization-lab.gpu_bench")
     return "./lab bench --device cuda --json results.json";
+  if (schema == "quantization-lab.gpu_compare") {
+    return "build/cuda/lab_gpu --compare --json results.json";
+  }
+  if (schema == "quantization-lab.compare" && circumstances.contains("device")) {
+    return "./lab compare --device cuda --json results.json";
+  }
   if (schema == "quantization-lab.gpu_counters") {
     return "tools/gpu/counters.py build/cuda/lab_gpu results.json …";
   }
