@@ -3,6 +3,7 @@
 /// CudaRung: one implementation in a ladder of CUDA kernels, and the oldest GPU that it runs on.
 #pragma once
 
+#include <limits>
 #include <string_view>
 
 namespace qlab {
@@ -15,7 +16,8 @@ template <class Function>
 struct CudaRung {
   std::string_view name;  ///< "v3_tiles": what stands behind the operation in its function's name
   Function* run;
-  int needs;  ///< kAnyGpu or kHopper
+  int needs;                                          ///< kAnyGpu or kHopper
+  int most_tokens = std::numeric_limits<int>::max();  ///< of a call
 
   /// Whether a GPU of this compute capability, 10 · major + minor, can run it. Instructions of Hopper
   /// exist on Hopper alone.
