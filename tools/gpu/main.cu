@@ -1,265 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// `./lab bench --device cuda`: the ladders of the GPU, each rung beside its peer and a plain read.
-///
-/// All contenders of a problem take turns, with some rest before each, so that a card that changes its
-/// clock changes it for all of them. A time is one launch within a CUDA graph of two milliseconds, whose
-/// launches go round copies of the weights that no L2 holds. A wrong result has no time.
-#include <cuda_profiler_api.h>
-#include <nvtx3/nvToolsExt.h>
-
-#include <chrono>
+/// What runs on a GPU for ./lab: `bench --device cuda` and `compare --device cuda`.
 #include <cstdio>
-#include <cstring>
+#include <exception>
 #include <string>
-#include <thread>
-#include <vector>
 
-#include "gpu/ladder.h"
-#include "gpu/operands.h"
-#include "support/cuda_replays.h"
+#include "gpu/bench.h"
+#include "gpu/compare.h"
+#include "simt/simt.h"
 
 namespace qlab::gpu {
-
-int capability() {
-  int device = 0, major = 0, minor = 0;
-  simt::check(cudaGetDevice(&device), "device");
-  simt::check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "device");
-  simt::check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "device");
-  return 10 * major + minor;
-}
-
-std::size_t copies_of(std::size_t bytes) {
-  int device = 0, l2 = 0;
-  simt::check(cudaGetDevice(&device), "device");
-  simt::check(cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, device), "device");
-  return std::max<std::size_t>(2, 5 * static_cast<std::size_t>(l2) / bytes + 1);
-}
-
-std::string shape_text(int M, int N, int K) {
-  return "M = " + std::to_string(M) + ", N = " + std::to_string(N) + ", K = " + std::to_string(K);
-}
-
 namespace {
 
-using test::Gpu;
-using test::Replays;
-using test::Seconds;
-
-constexpr int kRounds = 21;
-
-struct Row {
-  std::string operation, shape, name;
-  bool ours;
-  Cost cost;
-  Seconds seconds;
-};
-
 struct Options {
-  std::vector<std::string> only;  ///< parts of "operation, shape"; none: all
-  const char* json = nullptr;
-  bool once = false;  ///< each rung once, for a profiler
+  bool compare = false, quick = false;
+  BenchOptions bench;
 };
-
-class Bench {
- public:
-  Bench(const Gpu& gpu, Stream stream) : gpu_(gpu), stream_(stream) {}
-
-  void run(const Problem& problem) {
-    std::printf("\n%s, %s\n", problem.operation.c_str(), problem.shape.c_str());
-    std::vector<std::unique_ptr<Replays>> replays;
-    for (const Contender& contender : problem.contenders) {
-      replays.push_back(std::make_unique<Replays>(
-          stream_, problem.copies, [&](std::size_t copy) { contender.run(copy, stream_); }));
-    }
-    for (int round = 0; round < kRounds; ++round) {
-      for (const auto& replay : replays) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(40));
-        replay->measure();
-      }
-    }
-    std::vector<Row> rows;
-    for (std::size_t i = 0; i < replays.size(); ++i) {
-      const Contender& contender = problem.contenders[i];
-      if (!is_right(problem, contender)) {
-        std::printf("  %-16s MISMATCH: no time for a wrong result\n", contender.name.c_str());
-        all_right_ = false;
-        continue;
-      }
-      rows.push_back({problem.operation, problem.shape, contender.name, contender.ours,
-                      problem.cost, replays[i]->seconds()});
-    }
-    for (const Row& row : rows) print(row, rows);
-    std::fflush(stdout);
-    rows_.insert(rows_.end(), rows.begin(), rows.end());
-  }
-
-  void once(const Problem& problem) {
-    for (const Contender& contender : problem.contenders) {
-      const std::string name = problem.operation + " | " + problem.shape + " | " + contender.name;
-      simt::check(cudaProfilerStart(), "profiler");
-      nvtxRangePushA(name.c_str());
-      contender.run(0, stream_);
-      simt::check(cudaStreamSynchronize(stream_), contender.name.c_str());
-      nvtxRangePop();
-      simt::check(cudaProfilerStop(), "profiler");
-    }
-  }
-
-  void write_json(const char* path) const;
-  bool all_right() const { return all_right_; }
-
- private:
-  /// Of the first copy and of the last.
-  bool is_right(const Problem& problem, const Contender& contender) const {
-    if (!contender.right) return true;
-    for (const std::size_t copy : {std::size_t{0}, problem.copies - 1}) {
-      contender.poison(copy, stream_);
-      contender.run(copy, stream_);
-      simt::check(cudaStreamSynchronize(stream_), contender.name.c_str());
-      if (!contender.right(copy)) return false;
-    }
-    return true;
-  }
-
-  /// The fastest peer of a row's problem, or null.
-  static const Row* peer_of(const Row& row, const std::vector<Row>& rows) {
-    const Row* best = nullptr;
-    for (const Row& other : rows) {
-      const bool same = other.operation == row.operation && other.shape == row.shape;
-      if (!same || other.ours || other.name == "read") continue;
-      if (best == nullptr || other.seconds.median < best->seconds.median) best = &other;
-    }
-    return best;
-  }
-
-  void print(const Row& row, const std::vector<Row>& rows) const {
-    const double s = row.seconds.median;
-    std::printf("  %-16s %10.2f us ±%2.0f %% %7.0f GB/s %4.0f %% of read %8.1f TFLOP/s",
-                row.name.c_str(), 1e6 * s, 50 * (row.seconds.high - row.seconds.low) / s,
-                1e-9 * static_cast<double>(row.cost.bytes) / s,
-                100 * static_cast<double>(row.cost.bytes) / s / gpu_.read_bytes_per_second,
-                1e-12 * static_cast<double>(row.cost.flops) / s);
-    const Row* const peer = peer_of(row, rows);
-    if (row.ours && peer != nullptr) {
-      std::printf("  %.2fx %s", peer->seconds.median / s, peer->name.c_str());
-    }
-    std::printf("\n");
-  }
-
-  const Gpu& gpu_;
-  Stream stream_;
-  std::vector<Row> rows_;
-  bool all_right_ = true;
-};
-
-void Bench::write_json(const char* path) const {
-  std::FILE* const file = std::fopen(path, "w");
-  if (file == nullptr) throw simt::Error(std::string(path) + ": cannot be written");
-  char date[32];
-  const std::time_t now = std::time(nullptr);
-  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
-  int runtime = 0, driver = 0;
-  simt::check(cudaRuntimeGetVersion(&runtime), "runtime");
-  simt::check(cudaDriverGetVersion(&driver), "driver");
-  const cudaDeviceProp& d = gpu_.properties;
-  std::fprintf(file,
-               "{\n \"schema\": \"quantization-lab.gpu_bench\",\n \"schema_version\": 1,\n"
-               " \"circumstances\": {\"date\": \"%s\", \"device\": \"%s\", \"compute_capability\": "
-               "\"%d.%d\", \"multiprocessors\": %d, \"l2_bytes\": %d, \"cuda_runtime\": %d, "
-               "\"cuda_driver\": %d, \"cache\": \"cold\"},\n \"roofline\": "
-               "{\"read_bytes_per_second\": %.6g, \"launch_seconds\": %.6g},\n \"table\": [",
-               date, d.name, d.major, d.minor, d.multiProcessorCount, d.l2CacheSize, runtime,
-               driver, gpu_.read_bytes_per_second, gpu_.launch_seconds);
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    const Row& r = rows_[i];
-    const Row* const peer = peer_of(r, rows_);
-    const double s = r.seconds.median, bytes = static_cast<double>(r.cost.bytes);
-    std::fprintf(file,
-                 "%s\n  {\"operation\": \"%s\", \"shape\": \"%s\", \"path\": \"%s\", \"ours\": %s, "
-                 "\"seconds\": %.6g, \"seconds_low\": %.6g, \"seconds_high\": %.6g, "
-                 "\"bytes_per_second\": %.6g, \"flops_per_second\": %.6g, "
-                 "\"of_read_bandwidth\": %.4f",
-                 i == 0 ? "" : ",", r.operation.c_str(), r.shape.c_str(), r.name.c_str(),
-                 r.ours ? "true" : "false", s, r.seconds.low, r.seconds.high, bytes / s,
-                 static_cast<double>(r.cost.flops) / s, bytes / s / gpu_.read_bytes_per_second);
-    if (r.ours && peer != nullptr) {
-      std::fprintf(file, ", \"times_peer\": %.4f", peer->seconds.median / s);
-    }
-    std::fprintf(file, "}");
-  }
-  std::fprintf(file, "\n ]\n}\n");
-  std::fclose(file);
-}
 
 Options options_of(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--json" && i + 1 < argc) {
-      options.json = argv[++i];
+      options.bench.json = argv[++i];
+    } else if (word == "--compare") {
+      options.compare = true;
+    } else if (word == "--quick") {
+      options.quick = true;
     } else if (word == "--once") {
-      options.once = true;
+      options.bench.once = true;
     } else if (word[0] == '-') {
       throw simt::Error(word + " is not known; use [PART OF AN OPERATION AND SHAPE] [--json FILE]");
     } else {
-      options.only.push_back(word);
+      options.bench.only.push_back(word);
     }
+  }
+  if (options.quick && !options.compare) throw simt::Error("--quick is of compare alone");
+  if (options.compare && (options.bench.once || !options.bench.only.empty())) {
+    throw simt::Error("--compare takes [--quick] --json FILE, and nothing else");
+  }
+  if (options.compare && options.bench.json == nullptr) {
+    throw simt::Error("--compare writes its times to a file: --json FILE");
   }
   return options;
 }
 
-bool asked_for(const std::string& name, const std::vector<std::string>& parts) {
-  if (parts.empty()) return true;
-  for (const std::string& part : parts) {
-    if (name.find(part) != std::string::npos) return true;
+/// \returns the exit code: 2 for what cannot be done here, 3 for a wrong result of ours
+int run(int argc, char** argv) {
+  bool compare = false;
+  const auto say = [&compare](const std::exception& error) {
+    std::fprintf(stderr, "lab %s --device cuda: %s\n", compare ? "compare" : "bench", error.what());
+  };
+  try {
+    const Options options = options_of(argc, argv);
+    compare = options.compare;
+    if (!compare) return run_bench(options.bench);
+    run_compare(options.quick, options.bench.json);
+    return 0;
+  } catch (const WrongResult& error) {
+    say(error);
+    return 3;
+  } catch (const std::exception& error) {
+    say(error);
+    return 2;
   }
-  return false;
-}
-
-int run(const Options& options) {
-  int devices = 0;
-  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
-    throw simt::Error("there is no GPU here; run it where nvidia-smi lists one");
-  }
-  Gpu gpu;
-  {
-    cudaDeviceProp properties{};
-    simt::check(cudaGetDeviceProperties(&properties, 0), "device");
-    test::Flush flush(static_cast<std::size_t>(properties.l2CacheSize));
-    gpu = test::measure_gpu(flush);
-  }
-  std::printf("%s: reads %.0f GB/s\n", gpu.properties.name, 1e-9 * gpu.read_bytes_per_second);
-  cudaStream_t stream;
-  simt::check(cudaStreamCreate(&stream),
-              "stream");  // waits for the default one, which fills memory
-  Bench bench(gpu, stream);
-  bool found = false;
-  for (const Ladder& ladder : ladders()) {
-    for (const Entry& entry : ladder.entries) {
-      if (!asked_for(entry.name, options.only)) continue;
-      found = true;
-      const Problem problem = entry.make();
-      if (options.once) {
-        bench.once(problem);
-      } else {
-        bench.run(problem);
-      }
-    }
-  }
-  if (!found) throw simt::Error("what you name is part of no operation and shape");
-  if (options.json != nullptr) bench.write_json(options.json);
-  return bench.all_right() ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace qlab::gpu
 
-int main(int argc, char** argv) {
-  try {
-    return qlab::gpu::run(qlab::gpu::options_of(argc, argv));
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "lab bench --device cuda: %s\n", error.what());
-    return 2;
-  }
-}
+int main(int argc, char** argv) { return qlab::gpu::run(argc, argv); }

@@ -17,6 +17,8 @@ namespace qlab::gpu {
 /// The compute capability of the GPU, 10 · major + minor.
 int capability();
 
+int multiprocessors();
+
 std::string shape_text(int M, int N, int K);
 
 /// A number that looks random, from where it stands: the same in every run and on every device.
@@ -38,6 +40,30 @@ __global__ void uniform_kernel(T* out, std::size_t count, std::uint32_t seed) {
 template <class T>
 void fill_uniform(T* out, std::size_t count, std::uint32_t seed) {
   simt::launch(4096, 256, 0, uniform_kernel<T>, out, count, seed);
+}
+
+inline constexpr int kReaders = 256, kReads = 8;  // threads of a block, loads of a thread
+
+/// A thread has kReads loads in flight, and is done.
+inline __global__ void __launch_bounds__(kReaders)
+    read_kernel(const uint4* __restrict__ in, std::size_t count, unsigned* never) {
+  const std::size_t first = std::size_t{blockIdx.x} * (kReads * kReaders) + threadIdx.x;
+  uint4 v[kReads];
+#pragma unroll
+  for (int i = 0; i < kReads; ++i) {
+    const std::size_t at = first + static_cast<std::size_t>(i) * kReaders;
+    v[i] = at < count ? in[at] : uint4{0, 0, 0, 0};
+  }
+  unsigned seen = 0;
+#pragma unroll
+  for (int i = 0; i < kReads; ++i) seen |= v[i].x ^ v[i].y ^ v[i].z ^ v[i].w;
+  if (seen == 0x1234'5678) *never = seen;  // keeps the loads
+}
+/// Enqueues a plain read of `count` words of 16 bytes.
+inline void stream_read(Stream stream, const uint4* in, std::size_t count, unsigned* never) {
+  const std::size_t of_block = kReads * kReaders;
+  enqueue(stream, dim3(static_cast<unsigned>((count + of_block - 1) / of_block)), kReaders, 0,
+          read_kernel, in, count, never);
 }
 
 /// All bits set: NaN in every format of floating point.
