@@ -8,7 +8,7 @@
 /// FLOPs        2·M·N·K integer operations
 /// Teaches      scales in the epilogue: the sums are multiplied where they stand in registers. As a
 ///              second kernel they would be written and read again, four bytes each
-/// Leaves out   zero points (w8a8_gemm); M = 1 (w8a8_gemm_dp4a)
+/// Leaves out   zero points (w8a8_gemm); M = 1 by hand (w8a8_gemm_dp4a); codes of X (quantize_rows_cuda)
 ///
 /// Exercises that lead here: w8a8_gemm_dp4a, w8a8_gemm_imma.
 #pragma once
@@ -41,7 +41,7 @@ constexpr Cost w8a8_gemm_cuda_cost(std::int64_t M, std::int64_t N, std::int64_t 
 
 /// y[m, n] = x_scale[m] · w_scale[n] · Σₖ x[m, k] · w[n, k], the sum exact, then two products in FP32 and
 /// one rounding to BF16. All rungs have this form and give the same bits.
-/// \throws ContractError when a side is below 1, K no multiple of 16 or N none of 8 (rows are moved in
+/// \throws ContractError when a side is below 1, M above what the rung takes, K no multiple of 16 or N none of 8 (rows are moved in
 ///         pieces of 16 bytes), or K above kW8A8CudaMaxK; simt::Error when the launch fails
 using W8A8GemmCuda = void(const W8A8Cuda& product, Stream stream);
 
@@ -52,13 +52,28 @@ void w8a8_gemm_cuda_v2_mma(const W8A8Cuda& product, Stream stream);
 /// Rung 3: the copy engine, wgmma, and warps with roles.
 void w8a8_gemm_cuda_v3_persistent(const W8A8Cuda& product, Stream stream);
 
+/// Rung 4: up to 64 tokens: W is read once, by warps that split K, and hardly anything else happens.
+void w8a8_gemm_cuda_v4_skinny(const W8A8Cuda& product, Stream stream);
+
+inline constexpr int kW8A8CudaSkinnyTokens = 64;  // that v4_skinny takes
+
 inline constexpr CudaRung<W8A8GemmCuda> kW8A8GemmCudaRungs[] = {
     {"v1_naive", w8a8_gemm_cuda_v1_naive, kAnyGpu},
     {"v2_mma", w8a8_gemm_cuda_v2_mma, kAnyGpu},
 #if defined(__CUDACC__)
     {"v3_persistent", w8a8_gemm_cuda_v3_persistent, kHopper},
 #endif
+    {"v4_skinny", w8a8_gemm_cuda_v4_skinny, kAnyGpu, kW8A8CudaSkinnyTokens},
 };
+
+/// The rung that is fastest for M tokens on a GPU of that compute capability, 10 · major + minor.
+constexpr W8A8GemmCuda* w8a8_gemm_cuda_for(int M, [[maybe_unused]] int capability) {
+  if (M <= kW8A8CudaSkinnyTokens) return w8a8_gemm_cuda_v4_skinny;
+#if defined(__CUDACC__)
+  if (capability == kHopper) return w8a8_gemm_cuda_v3_persistent;
+#endif
+  return w8a8_gemm_cuda_v2_mma;
+}
 
 /// What every rung refuses.
 inline void check_w8a8_gemm_cuda(const char* rung, const W8A8Cuda& p) {

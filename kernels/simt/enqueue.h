@@ -16,9 +16,9 @@ namespace qlab {
 
 using Stream = cudaStream_t;
 
-template <class... P, class... A>
-void enqueue(Stream stream, dim3 grid, dim3 block, std::size_t shared_bytes, void (*kernel)(P...),
-             A&&... arguments) {
+/// Lets the kernel's blocks have that much dynamic shared memory each, and share a multiprocessor's.
+template <class... P>
+void share_memory(void (*kernel)(P...), std::size_t shared_bytes) {
   const auto set = [kernel](cudaFuncAttribute attribute, int value) {
     simt::check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value),
                 "enqueue: shared memory");
@@ -29,6 +29,12 @@ void enqueue(Stream stream, dim3 grid, dim3 block, std::size_t shared_bytes, voi
   if (shared_bytes > 48 * 1024) {
     set(cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
   }
+}
+
+template <class... P, class... A>
+void enqueue(Stream stream, dim3 grid, dim3 block, std::size_t shared_bytes, void (*kernel)(P...),
+             A&&... arguments) {
+  share_memory(kernel, shared_bytes);
   kernel<<<grid, block, shared_bytes, stream>>>(static_cast<P>(std::forward<A>(arguments))...);
   simt::check(cudaGetLastError(), "enqueue");
 }

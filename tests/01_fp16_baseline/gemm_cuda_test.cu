@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// gemm_cuda: every rung in both formats, on ragged shapes; on a GPU also on whole layers, where samples
-/// are compared. The same source tests the CPU's execution of rungs 1 to 3.
+/// are compared. The same source tests the CPU's execution of those that need no Hopper.
 #include "01_fp16_baseline/gemm_cuda.h"
 
 #include <gmock/gmock.h>
@@ -11,9 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "01_fp16_baseline/fp16_gemm_mma.h"
-#include "common/random.h"
-#include "support/cuda_exercise.h"
+#include "support/cuda_products.h"
 
 namespace qlab::test {
 namespace {
@@ -22,6 +20,13 @@ template <class T>
 std::vector<T> elements(int rows, int cols, Random& random) {
   std::vector<T> all(static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
   for (T& element : all) element = T(static_cast<float>(random.uniform(-1, 1)));
+  return all;
+}
+template <class T>
+std::vector<T> tokens(int M, int K, Operands operands, Random& random) {
+  if (operands != Operands::kOneHot) return elements<T>(M, K, random);
+  std::vector<T> all(static_cast<std::size_t>(M) * static_cast<std::size_t>(K), T(0.0F));
+  for (int m = 0; m < M; ++m) all[static_cast<std::size_t>(m) * K + hot_column(m, K)] = T(1.0F);
   return all;
 }
 
@@ -33,21 +38,25 @@ constexpr double kRounding = std::is_same_v<T, half> ? 0x1p-11 : 0x1p-8;
 template <class T>
 struct Product {
   int M, N, K;
+  Operands operands;
   std::vector<T> x, w;
   simt::Buffer<T> X, W;
   DeviceOutput<T> Y;
 
-  Product(int m, int n, int k, Random& random)
+  Product(int m, int n, int k, Operands what, Random& random)
       : M(m),
         N(n),
         K(k),
-        x(elements<T>(m, k, random)),
+        operands(what),
+        x(tokens<T>(m, k, what, random)),
         w(elements<T>(n, k, random)),
         X(x),
         W(w),
         Y(m, n) {}
 
-  /// Sums round as fp16_gemm_mma_error says, whose terms every rung has or fewer; then the element.
+  void run(GemmCuda<T>* rung) { rung(X.data(), W.data(), Y.data(), M, N, K, {}); }
+
+  /// Sums round as gemm_cuda_error says; then the element. One product and zeros round nothing.
   void expect(float got, int m, int n) const {
     double sum = 0, magnitude = 0;
     for (int k = 0; k < K; ++k) {
@@ -56,53 +65,28 @@ struct Product {
       sum += product;
       magnitude += std::abs(product);
     }
-    const double allowed = fp16_gemm_mma_error(K) * magnitude;
+    if (operands == Operands::kOneHot) {
+      ASSERT_EQ(got, sum) << "Y[" << m << ", " << n << "], column " << hot_column(m, K) << " of W";
+      return;
+    }
+    const double allowed = gemm_cuda_error(K) * magnitude;
     ASSERT_LE(std::abs(got - sum), allowed + kRounding<T> * (std::abs(sum) + allowed) + 0x1p-25)
         << "Y[" << m << ", " << n << "] is " << got << ", expected " << sum;
   }
 };
 
 template <class T>
-class GemmCudaRungs : public OnDevice {
+class GemmCudaRungs : public ProductRungs {
  public:
-  void SetUp() override {
-    OnDevice::SetUp();
-#if defined(__CUDACC__)
-    cudaDeviceProp device{};
-    if (!IsSkipped() && cudaGetDeviceProperties(&device, 0) == cudaSuccess) {
-      capability_ = 10 * device.major + device.minor;
-    }
-#endif
+  static auto product(int M, int N, int K, Operands operands) {
+    return [=](Random& random) { return Product<T>(M, N, K, operands, random); };
   }
-  /// All elements, or samples with the corners among them.
   void run(int M, int N, int K, int samples = 0) {
-    Random random(7 + static_cast<std::uint64_t>(M + N + K));
-    for (const auto& rung : kGemmCudaRungs<T>) {
-      if (!rung.runs_on(capability_)) continue;
-      SCOPED_TRACE(std::string(rung.name) + ", M=" + std::to_string(M) + " N=" + std::to_string(N) +
-                   " K=" + std::to_string(K));
-      Product<T> p(M, N, K, random);
-      rung.run(p.X.data(), p.W.data(), p.Y.data(), M, N, K, {});
-#if defined(__CUDACC__)
-      simt::check(cudaDeviceSynchronize(), "kernel");
-#endif
-      const Matrix<float> y = p.Y.fetch(std::string(rung.name));
-      if (samples == 0) {
-        for (int m = 0; m < M; ++m) {
-          for (int n = 0; n < N; ++n) p.expect(y(m, n), m, n);
-        }
-        continue;
-      }
-      for (int i = 0; i < samples; ++i) {
-        const int m = i == 0 ? 0 : i == 1 ? M - 1 : static_cast<int>(random.below(M));
-        const int n = i == 0 ? 0 : i == 1 ? N - 1 : static_cast<int>(random.below(N));
-        p.expect(y(m, n), m, n);
-      }
-    }
+    check(kGemmCudaRungs<T>, M, N, K, samples, product(M, N, K, Operands::kRandom));
   }
-
- private:
-  int capability_ = kAnyGpu;
+  void run_one_hot(int M, int N, int K) {
+    check(kGemmCudaRungs<T>, M, N, K, 0, product(M, N, K, Operands::kOneHot));
+  }
 };
 
 using Formats = testing::Types<half, __nv_bfloat16>;
@@ -112,6 +96,24 @@ TYPED_TEST(GemmCudaRungs, TakeOneRowAndOnePiece) { this->run(1, 8, 8); }
 TYPED_TEST(GemmCudaRungs, StopWithinATile) { this->run(17, 24, 40); }
 TYPED_TEST(GemmCudaRungs, GoOnBehindATile) { this->run(130, 136, 72); }
 TYPED_TEST(GemmCudaRungs, GoRoundTheirStages) { this->run(33, 8, 328); }
+
+// What v6_skinny does differently for so many tokens; K is longer than all its stages.
+TYPED_TEST(GemmCudaRungs, TakeUpToEightTokens) { this->run(3, 24, 1816); }
+TYPED_TEST(GemmCudaRungs, TakeUpToSixteenTokens) { this->run(13, 40, 1304); }
+TYPED_TEST(GemmCudaRungs, TakeUpToThirtyTwoTokens) { this->run(27, 136, 424); }
+TYPED_TEST(GemmCudaRungs, TakeUpToSixtyFourTokens) { this->run(61, 136, 424); }
+TYPED_TEST(GemmCudaRungs, FindEveryColumnOfW) {
+  this->run_one_hot(8, 40, 1816);
+  this->run_one_hot(16, 24, 536);
+  this->run_one_hot(32, 136, 72);
+  this->run_one_hot(64, 136, 392);
+}
+TYPED_TEST(GemmCudaRungs, WorkInAnyOrderOfThreads) {
+  simt::for_each_schedule(3, [this] {
+    this->run(1, 8, 520);
+    this->run(40, 24, 456);
+  });
+}
 
 TYPED_TEST(GemmCudaRungs, RefuseWhatTheyCannotMove) {
   for (const auto& rung : kGemmCudaRungs<TypeParam>) {
@@ -126,11 +128,48 @@ TYPED_TEST(GemmCudaRungs, RefuseWhatTheyCannotMove) {
   }
 }
 
+TYPED_TEST(GemmCudaRungs, RefuseMoreTokensThanTheyTake) {
+  int limited = 0;
+  for (const auto& rung : kGemmCudaRungs<TypeParam>) {
+    if (rung.name != "v6_skinny") continue;
+    ++limited;
+    ASSERT_EQ(rung.most_tokens, 64);
+    EXPECT_THAT([&] { rung.run(nullptr, nullptr, nullptr, 65, 8, 8, {}); },
+                testing::ThrowsMessage<ContractError>(
+                    testing::AllOf(testing::HasSubstr("M=65"), testing::HasSubstr("up to 64"))));
+  }
+  EXPECT_EQ(limited, 1);
+}
+
+TYPED_TEST(GemmCudaRungs, AreChosenByTokensAndGpu) {
+  static_assert(gemm_cuda_for<TypeParam>(1, 80) == gemm_cuda_v6_skinny<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(64, kHopper) == gemm_cuda_v6_skinny<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(65, 80) == gemm_cuda_v3_mma<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(65, 100) == gemm_cuda_v3_mma<TypeParam>);
+#if defined(__CUDACC__)
+  static_assert(gemm_cuda_for<TypeParam>(65, kHopper) == gemm_cuda_v5_persistent<TypeParam>);
+#endif
+}
+
 #if defined(__CUDACC__)
 TYPED_TEST(GemmCudaRungs, StopWithinTheSecondTile) { this->run(257, 520, 264); }
 TYPED_TEST(GemmCudaRungs, MultiplyALayer) { this->run(512, 4096, 4096, 2000); }
 TYPED_TEST(GemmCudaRungs, MultiplyARaggedLayer) { this->run(1000, 11008, 4104, 2000); }
 TYPED_TEST(GemmCudaRungs, StayForManyTiles) { this->run(4096, 4096, 256, 4000); }
+TYPED_TEST(GemmCudaRungs, MultiplyAFewTokens) {
+  for (const int M : {1, 2, 8, 9, 16, 17, 32, 33, 64}) {
+    this->run(M, 4096, 4096, 2000);
+    this->run(M, 1032, 2056, 2000);  // few rows: clusters of eight share K
+    this->run(M, 11008, 4104, 2000);
+    this->run_one_hot(M, 2056, 1032);
+  }
+}
+TYPED_TEST(GemmCudaRungs, GiveTheSameBitsTwice) {
+  for (const int M : {1, 16, 32, 64}) {
+    this->check_repeats(kGemmCudaRungs<TypeParam>, M, 4096, 4096,
+                        this->product(M, 4096, 4096, Operands::kRandom));
+  }
+}
 #endif
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// w8a8_gemm_cuda: every rung gives the bits of the definition, on ragged shapes; on a GPU also on whole
-/// layers, by samples. The same source tests the CPU's execution of rungs 1 and 2.
+/// layers, by samples. The same source tests the CPU's execution of those that need no Hopper.
 #include "02_int8_calibration/w8a8_gemm_cuda.h"
 
 #include <gmock/gmock.h>
@@ -10,18 +10,22 @@
 #include <string>
 #include <vector>
 
-#include "common/random.h"
-#include "support/cuda_exercise.h"
+#include "support/cuda_products.h"
 
 namespace qlab::test {
 namespace {
 
-/// All `only`, or any where it is 0.
-std::vector<std::int8_t> codes(int rows, int cols, std::int8_t only, Random& random) {
+std::vector<std::int8_t> codes(int rows, int cols, Operands operands, Random& random) {
   std::vector<std::int8_t> all(static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols),
-                               only);
-  if (only != 0) return all;
+                               -128);
+  if (operands == Operands::kExtreme) return all;
   for (std::int8_t& code : all) code = static_cast<std::int8_t>(random.below(256) - 128);
+  return all;
+}
+std::vector<std::int8_t> tokens(int M, int K, Operands operands, Random& random) {
+  if (operands != Operands::kOneHot) return codes(M, K, operands, random);
+  std::vector<std::int8_t> all(static_cast<std::size_t>(M) * static_cast<std::size_t>(K), 0);
+  for (int m = 0; m < M; ++m) all[static_cast<std::size_t>(m) * K + hot_column(m, K)] = 1;
   return all;
 }
 std::vector<float> scales(int count, Random& random) {
@@ -39,12 +43,12 @@ struct Product {
   simt::Buffer<float> X_scale, W_scale;
   DeviceOutput<__nv_bfloat16> Y;
 
-  Product(int m, int n, int k, std::int8_t only, Random& random)
+  Product(int m, int n, int k, Operands operands, Random& random)
       : M(m),
         N(n),
         K(k),
-        x(codes(m, k, only, random)),
-        w(codes(n, k, only, random)),
+        x(tokens(m, k, operands, random)),
+        w(codes(n, k, operands, random)),
         x_scale(scales(m, random)),
         w_scale(scales(n, random)),
         X(x),
@@ -53,8 +57,8 @@ struct Product {
         W_scale(w_scale),
         Y(m, n) {}
 
-  W8A8Cuda view() {
-    return {X.data(), X_scale.data(), W.data(), W_scale.data(), Y.data(), M, N, K};
+  void run(W8A8GemmCuda* rung) {
+    rung({X.data(), X_scale.data(), W.data(), W_scale.data(), Y.data(), M, N, K}, {});
   }
   void expect(float got, int m, int n) const {
     std::int64_t sum = 0;
@@ -67,53 +71,39 @@ struct Product {
   }
 };
 
-class W8A8GemmCudaRungs : public OnDevice {
+class W8A8GemmCudaRungs : public ProductRungs {
  public:
-  void SetUp() override {
-    OnDevice::SetUp();
-#if defined(__CUDACC__)
-    cudaDeviceProp device{};
-    if (!IsSkipped() && cudaGetDeviceProperties(&device, 0) == cudaSuccess) {
-      capability_ = 10 * device.major + device.minor;
-    }
-#endif
+  static auto product(int M, int N, int K, Operands operands) {
+    return [=](Random& random) { return Product(M, N, K, operands, random); };
   }
-  /// All elements, or samples with the corners among them.
-  void run(int M, int N, int K, int samples = 0, std::int8_t only = 0) {
-    Random random(11 + static_cast<std::uint64_t>(M + N + K));
-    for (const auto& rung : kW8A8GemmCudaRungs) {
-      if (!rung.runs_on(capability_)) continue;
-      SCOPED_TRACE(std::string(rung.name) + ", M=" + std::to_string(M) + " N=" + std::to_string(N) +
-                   " K=" + std::to_string(K));
-      Product p(M, N, K, only, random);
-      rung.run(p.view(), {});
-#if defined(__CUDACC__)
-      simt::check(cudaDeviceSynchronize(), "kernel");
-#endif
-      const Matrix<float> y = p.Y.fetch(std::string(rung.name));
-      if (samples == 0) {
-        for (int m = 0; m < M; ++m) {
-          for (int n = 0; n < N; ++n) p.expect(y(m, n), m, n);
-        }
-        continue;
-      }
-      for (int i = 0; i < samples; ++i) {
-        const int m = i == 0 ? 0 : i == 1 ? M - 1 : static_cast<int>(random.below(M));
-        const int n = i == 0 ? 0 : i == 1 ? N - 1 : static_cast<int>(random.below(N));
-        p.expect(y(m, n), m, n);
-      }
-    }
+  void run(int M, int N, int K, int samples = 0, Operands operands = Operands::kRandom) {
+    check(kW8A8GemmCudaRungs, M, N, K, samples, product(M, N, K, operands));
   }
-
- private:
-  int capability_ = kAnyGpu;
 };
 
 TEST_F(W8A8GemmCudaRungs, TakeOneRowAndOnePiece) { run(1, 8, 16); }
 TEST_F(W8A8GemmCudaRungs, StopWithinATile) { run(17, 24, 80); }
 TEST_F(W8A8GemmCudaRungs, GoOnBehindATile) { run(130, 136, 144); }
 TEST_F(W8A8GemmCudaRungs, GoRoundTheirStages) { run(33, 8, 656); }
-TEST_F(W8A8GemmCudaRungs, MultiplyTheMostNegativeCodes) { run(2, 8, 1024, 0, -128); }
+TEST_F(W8A8GemmCudaRungs, MultiplyTheMostNegativeCodes) { run(2, 8, 1024, 0, Operands::kExtreme); }
+
+// What v4_skinny does differently for so many tokens; K is longer than all its stages.
+TEST_F(W8A8GemmCudaRungs, TakeUpToEightTokens) { run(3, 24, 3632); }
+TEST_F(W8A8GemmCudaRungs, TakeUpToSixteenTokens) { run(13, 40, 2608); }
+TEST_F(W8A8GemmCudaRungs, TakeUpToThirtyTwoTokens) { run(27, 136, 848); }
+TEST_F(W8A8GemmCudaRungs, TakeUpToSixtyFourTokens) { run(61, 136, 848); }
+TEST_F(W8A8GemmCudaRungs, FindEveryColumnOfW) {
+  run(8, 40, 3632, 0, Operands::kOneHot);
+  run(16, 24, 1072, 0, Operands::kOneHot);
+  run(32, 136, 144, 0, Operands::kOneHot);
+  run(64, 136, 784, 0, Operands::kOneHot);
+}
+TEST_F(W8A8GemmCudaRungs, WorkInAnyOrderOfThreads) {
+  simt::for_each_schedule(3, [this] {
+    run(1, 8, 1040);
+    run(40, 24, 912);
+  });
+}
 
 TEST_F(W8A8GemmCudaRungs, RefuseWhatTheyCannotMoveOrAdd) {
   for (const auto& rung : kW8A8GemmCudaRungs) {
@@ -129,11 +119,43 @@ TEST_F(W8A8GemmCudaRungs, RefuseWhatTheyCannotMoveOrAdd) {
   }
 }
 
+TEST_F(W8A8GemmCudaRungs, RefuseMoreTokensThanTheyTake) {
+  int limited = 0;
+  for (const auto& rung : kW8A8GemmCudaRungs) {
+    if (rung.name != "v4_skinny") continue;
+    ++limited;
+    ASSERT_EQ(rung.most_tokens, 64);
+    const W8A8Cuda product{nullptr, nullptr, nullptr, nullptr, nullptr, 65, 8, 16};
+    EXPECT_THAT([&] { rung.run(product, {}); },
+                testing::ThrowsMessage<ContractError>(
+                    testing::AllOf(testing::HasSubstr("M=65"), testing::HasSubstr("up to 64"))));
+  }
+  EXPECT_EQ(limited, 1);
+}
+
+TEST_F(W8A8GemmCudaRungs, AreChosenByTokensAndGpu) {
+  static_assert(w8a8_gemm_cuda_for(1, 80) == w8a8_gemm_cuda_v4_skinny);
+  static_assert(w8a8_gemm_cuda_for(64, kHopper) == w8a8_gemm_cuda_v4_skinny);
+  static_assert(w8a8_gemm_cuda_for(65, 80) == w8a8_gemm_cuda_v2_mma);
+  static_assert(w8a8_gemm_cuda_for(65, 100) == w8a8_gemm_cuda_v2_mma);
+#if defined(__CUDACC__)
+  static_assert(w8a8_gemm_cuda_for(65, kHopper) == w8a8_gemm_cuda_v3_persistent);
+#endif
+}
+
 #if defined(__CUDACC__)
 TEST_F(W8A8GemmCudaRungs, StopWithinTheSecondTile) { run(257, 520, 272); }
 TEST_F(W8A8GemmCudaRungs, MultiplyALayer) { run(512, 4096, 4096, 2000); }
 TEST_F(W8A8GemmCudaRungs, MultiplyARaggedLayer) { run(1000, 11008, 4112, 2000); }
 TEST_F(W8A8GemmCudaRungs, StayForManyTiles) { run(4096, 4096, 256, 4000); }
+TEST_F(W8A8GemmCudaRungs, MultiplyAFewTokens) {
+  for (const int M : {1, 2, 8, 9, 16, 17, 32, 33, 64}) {
+    run(M, 4096, 4096, 2000);
+    run(M, 1032, 2064, 2000);  // few rows: clusters of eight share K
+    run(M, 11008, 4112, 2000);
+    run(M, 2056, 1040, 0, Operands::kOneHot);
+  }
+}
 #endif
 
 }  // namespace
