@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// The problems of gemm_cuda: layers of 7B and 70B models in FP16 and BF16, beside cuBLASLt.
-#include <cmath>
 #include <memory>
 #include <type_traits>
 #include <vector>
 
-#include "01_fp16_baseline/fp16_gemm_mma.h"
 #include "01_fp16_baseline/gemm_cuda.h"
 #include "gpu/ladder.h"
 #include "gpu/operands.h"
+#include "gpu/product_checks.h"
 #if defined(QLAB_CUBLAS)
 #include "gpu/cublas_lt.h"
 #endif
@@ -44,35 +43,8 @@ struct Product {
   const T* weights(std::size_t copy) const {
     return w.data() + copy * static_cast<std::size_t>(N) * static_cast<std::size_t>(K);
   }
-  /// 64 samples, the corners among them, within the bound of tests/01_fp16_baseline/gemm_cuda_test.cu.
   bool right(std::size_t copy) const {
-    constexpr double kRounding = std::is_same_v<T, half> ? 0x1p-11 : 0x1p-8;
-    const auto value = [](const T* from) {
-      T element;
-      simt::check(cudaMemcpy(&element, from, sizeof element, cudaMemcpyDeviceToHost), "copy");
-      return static_cast<float>(element);
-    };
-    return samples_right(M, N, [&](int m, int n) {
-      std::vector<T> a(static_cast<std::size_t>(K)), b(a.size());
-      const auto row = [&](std::vector<T>& to, const T* from, int which) {
-        simt::check(cudaMemcpy(to.data(), from + static_cast<std::size_t>(which) * to.size(),
-                               to.size() * sizeof(T), cudaMemcpyDeviceToHost),
-                    "copy");
-      };
-      row(a, x.data(), m);
-      row(b, weights(copy), n);
-      double sum = 0, magnitude = 0;
-      for (std::size_t k = 0; k < a.size(); ++k) {
-        const double product = double{static_cast<float>(a[k])} * double{static_cast<float>(b[k])};
-        sum += product;
-        magnitude += std::abs(product);
-      }
-      const double allowed = fp16_gemm_mma_error(K) * magnitude;
-      const double got =
-          value(y.data() + static_cast<std::size_t>(m) * static_cast<std::size_t>(N) +
-                static_cast<std::size_t>(n));
-      return std::abs(got - sum) <= allowed + kRounding * (std::abs(sum) + allowed);
-    });
+    return gemm_right(x.data(), weights(copy), y.data(), M, N, K);
   }
 };
 

@@ -13,26 +13,6 @@
 #include "support/cuda_replays.h"
 
 namespace qlab::gpu {
-namespace {
-
-/// Of a gigabyte, within a graph, eight loads in flight a thread.
-double read_in_graph() {
-  const std::size_t words = std::size_t{1} << 26;
-  const simt::Buffer<uint4> in(words);  // NaN, as every new buffer
-  simt::Buffer<unsigned> never(1);
-  const cudaStream_t stream = make_stream();
-  double seconds = 0;
-  {
-    test::Replays replays(
-        stream, 1, [&](std::size_t) { stream_read(stream, in.data(), words, never.data()); });
-    for (int i = 0; i < 11; ++i) replays.measure();
-    seconds = replays.seconds().median;
-  }
-  simt::check(cudaStreamDestroy(stream), "stream");
-  return static_cast<double>(words * sizeof(uint4)) / seconds;
-}
-
-}  // namespace
 
 int capability() {
   int device = 0, major = 0, minor = 0;
@@ -66,6 +46,22 @@ cudaStream_t make_stream() {
   return stream;
 }
 
+double read_bytes_per_second() {
+  const std::size_t words = std::size_t{1} << 26;
+  const simt::Buffer<uint4> in(words);
+  simt::Buffer<unsigned> never(1);
+  const cudaStream_t stream = make_stream();
+  double seconds = 0;
+  {
+    test::Replays replays(
+        stream, 1, [&](std::size_t) { stream_read(stream, in.data(), words, never.data()); });
+    for (int i = 0; i < 11; ++i) replays.measure();
+    seconds = replays.seconds().median;
+  }
+  simt::check(cudaStreamDestroy(stream), "stream");
+  return static_cast<double>(words * sizeof(uint4)) / seconds;
+}
+
 test::Gpu measured_gpu() {
   int devices = 0;
   if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
@@ -80,7 +76,7 @@ test::Gpu measured_gpu() {
   }
   test::Flush flush(static_cast<std::size_t>(properties.l2CacheSize));
   test::Gpu gpu = test::measure_gpu(flush);
-  gpu.read_bytes_per_second = std::max(gpu.read_bytes_per_second, read_in_graph());
+  gpu.read_bytes_per_second = std::max(gpu.read_bytes_per_second, read_bytes_per_second());
   return gpu;
 }
 

@@ -14,6 +14,9 @@ namespace qlab::gpu {
 /// \throws simt::Error when there is none, or one that no rung runs on
 test::Gpu measured_gpu();
 
+/// Of a gigabyte, within a graph, eight loads in flight a thread.
+double read_bytes_per_second();
+
 /// Date, device and versions as members of a JSON object, without its braces.
 std::string circumstances_json(const test::Gpu& gpu);
 

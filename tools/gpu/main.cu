@@ -52,8 +52,8 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "lab %s --device cuda: %s\n", compare ? "compare" : "bench", error.what());
   };
   try {
+    for (int i = 1; i < argc; ++i) compare = compare || std::string(argv[i]) == "--compare";
     const Options options = options_of(argc, argv);
-    compare = options.compare;
     if (!compare) return run_bench(options.bench);
     run_compare(options.quick, options.bench.json);
     return 0;

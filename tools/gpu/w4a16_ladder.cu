@@ -2,7 +2,6 @@
 /// \file
 /// What is timed of w4a16_gemm_cuda: all rungs, groups of 128, beside a plain read of the weights and,
 /// where it was found, cuBLAS with the same weights in FP16.
-#include <cmath>
 #include <cstdint>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "common/random.h"
 #include "gpu/ladder.h"
 #include "gpu/operands.h"
+#include "gpu/w4a16_samples.h"
 #if defined(QLAB_CUBLAS)
 #include "support/fp16_cublas.h"
 #endif
@@ -18,7 +18,6 @@
 namespace qlab::gpu {
 namespace {
 
-constexpr int kGroupSize = 128;
 constexpr int kSamples = 256;
 
 /// Reads `count` words of 16 bytes: eight loads a thread, which do not wait for each other.
@@ -51,43 +50,11 @@ __global__ void __launch_bounds__(kReadThreads)
   }
 }
 
-struct Sample {
-  std::size_t at;           // in Y
-  double value, magnitude;  // Σ x·w and Σ |x||w|
-  double scales, tokens;    // Σ scale and Σ |x| over k
-};
-
-/// What is rounded to FP16 before Y is.
-enum class Rounds { kNothing, kSums, kWeights };
-
-test::W4A16HostWeights random_weights(int N, int K) {
-  Random random(2);
-  const std::size_t groups = static_cast<std::size_t>(N) * (K / kGroupSize);
-  test::W4A16HostWeights w{N,
-                           K,
-                           kGroupSize,
-                           std::vector<std::uint8_t>(static_cast<std::size_t>(N) * (K / 2)),
-                           std::vector<half>(groups),
-                           std::vector<std::uint8_t>(groups)};
-  for (std::uint8_t& b : w.qweight) b = static_cast<std::uint8_t>(random.below(256));
-  for (std::uint8_t& z : w.zero_point) z = static_cast<std::uint8_t>(random.below(16));
-  for (half& s : w.scale) s = __float2half(static_cast<float>(random.uniform(0.001, 0.01)));
-  return w;
-}
-
 std::vector<half> random_tokens(int M, int K) {
   Random random(1);
   std::vector<half> x(static_cast<std::size_t>(M) * K);
   for (half& v : x) v = __float2half(static_cast<float>(random.uniform(-1, 1)));
   return x;
-}
-
-int blocks_at_a_time() {
-  int device = 0, multiprocessors = 0;
-  simt::check(cudaGetDevice(&device), "device");
-  simt::check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device),
-              "device");
-  return 2 * multiprocessors;
 }
 
 /// All that the contenders of one problem use. Y has as many copies as the weights.
@@ -99,10 +66,10 @@ class Operands {
         K_(K),
         cost_(w4a16_gemm_cuda_cost(M, N, K, kGroupSize)),
         copies_(copies_of(weight_bytes())),
-        scratch_(N, blocks_at_a_time()) {
-    const test::W4A16HostWeights w = random_weights(N, K);
+        scratch_(N, 2 * multiprocessors()) {
+    const test::W4A16HostWeights w = random_int4_weights(N, K);
     const std::vector<half> x = random_tokens(M, K);
-    take_samples(x, w);
+    samples_.emplace_back(x, w, M, kSamples);
     X_.emplace_back(x);
     const test::W4A16PackedWeights packed(w);
     for (std::size_t copy = 0; copy < copies_; ++copy) {
@@ -156,23 +123,8 @@ class Operands {
     simt::check(cudaMemsetAsync(Y_[copy].data(), 0xFF, Y_[copy].size() * sizeof(half), stream),
                 "poison");
   }
-  /// Within the bounds of w4a16_gemm_cuda.h.
-  bool right(std::size_t copy, Rounds rounds) const {
-    const std::vector<half> y = Y_[copy].to_host();
-    for (const Sample& s : samples_) {
-      double allowed = w4a16_gemm_cuda_error(K_, kGroupSize) * s.magnitude;
-      if (rounds == Rounds::kSums) allowed += kW4A16Fp16Error * s.magnitude + s.scales * 0x1p-25;
-      if (rounds == Rounds::kWeights) {
-        const double weights = kW4A16RoundedWeight * s.magnitude + kW4A16SubnormalWeight * s.tokens;
-        allowed = weights + w4a16_gemm_cuda_prefill_error(K_) * (s.magnitude + weights);
-      }
-      allowed += 0x1p-11 * (std::fabs(s.value) + allowed) + 0x1p-25;
-      if (!(std::fabs(double{__half2float(y[s.at])} - s.value) <= allowed)) return false;
-    }
-    for (const half v : y) {
-      if (!std::isfinite(__half2float(v))) return false;
-    }
-    return true;
+  bool right(std::size_t copy, W4A16Rounds rounds) const {
+    return samples_[0].right(Y_[copy].to_host(), rounds);
   }
 
  private:
@@ -180,33 +132,11 @@ class Operands {
     const std::size_t weights = static_cast<std::size_t>(N_) * K_;
     return weights / 2 + 3 * weights / kGroupSize;
   }
-  /// The first and the last element, then any.
-  void take_samples(const std::vector<half>& x, const test::W4A16HostWeights& w) {
-    Random random(3);
-    for (int i = 0; i < kSamples; ++i) {
-      const int m = i == 0 ? 0 : i == 1 ? M_ - 1 : static_cast<int>(random.below(M_));
-      const int n = i == 0 ? 0 : i == 1 ? N_ - 1 : static_cast<int>(random.below(N_));
-      Sample s{.at = static_cast<std::size_t>(m) * N_ + n,
-               .value = 0,
-               .magnitude = 0,
-               .scales = 0,
-               .tokens = 0};
-      for (int k = 0; k < K_; ++k) {
-        const half value = x[static_cast<std::size_t>(m) * K_ + k];
-        const double product = double{__half2float(value)} * w.weight(n, k);
-        s.value += product;
-        s.magnitude += std::fabs(product);
-        s.scales += w.scale_of(n, k);
-        s.tokens += std::fabs(double{__half2float(value)});
-      }
-      samples_.push_back(s);
-    }
-  }
 
   int M_, N_, K_;
   Cost cost_;
   std::size_t copies_;
-  std::vector<Sample> samples_;
+  std::vector<W4A16Samples> samples_;
   std::vector<test::W4A16DeviceWeights> weights_;
   std::vector<simt::Buffer<uint4>> read_;
   std::vector<simt::Buffer<half>> X_, Y_;
@@ -222,7 +152,7 @@ class Operands {
 Problem problem(int M, int N, int K) {
   const auto memory = std::make_shared<Operands>(M, N, K);
   std::vector<Contender> contenders;
-  const auto add = [&](std::string name, bool ours, Rounds rounds, auto run) {
+  const auto add = [&](std::string name, bool ours, W4A16Rounds rounds, auto run) {
     contenders.push_back(
         {.name = std::move(name),
          .ours = ours,
@@ -231,17 +161,14 @@ Problem problem(int M, int N, int K) {
          .right = [p = memory.get(), rounds](std::size_t copy) { return p->right(copy, rounds); }});
   };
   const auto add_rung = [&](const CudaRung<W4A16Cuda>& rung) {
-    const Rounds rounds = rung.run == w4a16_gemm_cuda_v3_bits  ? Rounds::kSums
-                          : rung.most_tokens > kW4A16MaxTokens ? Rounds::kWeights
-                                                               : Rounds::kNothing;
-    add(std::string(rung.name), true, rounds,
+    add(std::string(rung.name), true, rounds_of(rung),
         [p = memory.get(), run = rung.run](std::size_t copy, Stream s) { p->run(run, copy, s); });
   };
   for (const auto& rung : kW4A16CudaRungs) {
     if (rung.runs_on(capability()) && M <= rung.most_tokens) add_rung(rung);
   }
 #if defined(QLAB_CUBLAS)
-  add("cuBLAS fp16", false, Rounds::kWeights,
+  add("cuBLAS fp16", false, W4A16Rounds::kWeights,
       [p = memory.get()](std::size_t copy, Stream s) { p->run_cublas(copy, s); });
 #endif
   contenders.push_back({.name = "read",

@@ -8,6 +8,7 @@
 #include "02_int8_calibration/w8a8_gemm_cuda.h"
 #include "gpu/ladder.h"
 #include "gpu/operands.h"
+#include "gpu/product_checks.h"
 #if defined(QLAB_CUBLAS)
 #include "gpu/cublas_lt.h"
 #endif
@@ -20,10 +21,6 @@ __global__ void codes_kernel(std::int8_t* out, std::size_t count, std::uint32_t 
   for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += step) {
     out[i] = static_cast<std::int8_t>(scattered(i, seed));
   }
-}
-
-std::size_t area(int rows, int cols) {
-  return static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
 }
 
 struct Product {
@@ -72,27 +69,7 @@ struct Product {
     return {x.data(), x_scale.data(), w.data() + copy * area(N, K), w_scale.data(), y.data(), M, N,
             K};
   }
-  /// Samples, bit for bit.
-  bool right(std::size_t copy) {
-    const auto row = [](const auto* from, std::size_t at, std::size_t count) {
-      std::vector<std::remove_cv_t<std::remove_reference_t<decltype(*from)>>> to(count);
-      simt::check(cudaMemcpy(to.data(), from + at, count * sizeof to[0], cudaMemcpyDeviceToHost),
-                  "copy");
-      return to;
-    };
-    return samples_right(M, N, [&](int m, int n) {
-      const std::size_t k = static_cast<std::size_t>(K), i = static_cast<std::size_t>(m),
-                        j = static_cast<std::size_t>(n);
-      const auto a = row(x.data(), i * k, k), b = row(view(copy).w, j * k, k);
-      std::int64_t sum = 0;
-      for (std::size_t c = 0; c < k; ++c) sum += a[c] * b[c];
-      const float scale = row(x_scale.data(), i, 1)[0] * row(w_scale.data(), j, 1)[0];
-      const __nv_bfloat16 expected(scale * static_cast<float>(sum));
-      const float got =
-          static_cast<float>(row(y.data(), i * static_cast<std::size_t>(N) + j, 1)[0]);
-      return got == static_cast<float>(expected);
-    });
-  }
+  bool right(std::size_t copy) { return w8a8_right(view(copy)); }
 };
 
 Problem problem(int M, int N, int K) {
