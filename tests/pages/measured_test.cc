@@ -99,6 +99,27 @@ TEST_F(MeasuredNumbers, SayWhereTheyComeFrom) {
   EXPECT_EQ(origins[1].command, "build/cuda/exercises/int4_cuda_bench > results.json");
 }
 
+TEST_F(MeasuredNumbers, OfTheTableOnAGpuNameItAndTheCommand) {
+  const auto write = [&](const std::string& file, const std::string& schema) {
+    folder_.write(file, R"({"schema": "quantization-lab.)" + schema + R"(",
+      "circumstances": {"device": "NVIDIA H200", "cpu": "a Xeon", "threads": 2,
+                        "date": "2026-02-01T10:00:00Z"},
+      "claims": [{"id": "C31", "measured": {"value": 0.5}}],
+      "problems": [{"operation": "a layer, M = 1", "candidates": [{"name": "fp16", "bytes": 7}]}]})");
+  };
+  write("h200.json", "compare");
+  write("h200_compare.json", "gpu_compare");
+  const std::string raw =
+      "h200_compare problems[operation=a layer, M = 1].candidates[name=fp16].bytes";
+  EXPECT_EQ(text("h200 claims[id=C31].measured.value / " + raw, "0.00"), "0.07");
+  const std::vector<Origin> origins =
+      Measured(folder_.path()).origins("h200 claims[id=C31].measured.value / " + raw);
+  ASSERT_EQ(origins.size(), 2);
+  EXPECT_EQ(origins[0].machine, "NVIDIA H200");
+  EXPECT_EQ(origins[0].command, "./lab compare --device cuda --json results.json");
+  EXPECT_EQ(origins[1].command, "build/cuda/lab_gpu --compare --json results.json");
+}
+
 TEST_F(MeasuredNumbers, RefuseAFileThatIsNoJson) {
   folder_.write("broken.json", "{");
   EXPECT_THROW(Measured(folder_.path()), InputError);

@@ -111,6 +111,20 @@ TEST(CommandLine, RefusesInstructionsThatThisProcessorLacks) {
   expect_refused({"compare", "--isa", "amx"}, "this processor has");
 }
 
+TEST(CommandLine, RefusesADeviceThatItCannotUse) {
+  expect_refused({"compare", "--device", "nowhere.json"}, "nowhere.json: cannot be read");
+  expect_refused({"compare", "--device", "cuda"}, "./lab builds and starts what runs on a GPU");
+  expect_refused({"bench", "--device", "cuda"}, "./lab builds and starts what runs on a GPU");
+  expect_refused({"bench", "--device", "tpu"}, "tpu");
+  expect_refused({"compare", "--device", "t.json", "--mine"}, "--mine is about kernels on the CPU");
+  expect_refused({"compare", "--device", "t.json", "--isa", "scalar"}, "--isa is about kernels");
+  const TemporaryFolder folder;
+  folder.write("t.json", "{\"schema\": \"quantization-lab.gpu_compare\"");
+  expect_refused({"compare", "--device", folder.path() / "t.json"}, "t.json: is no JSON object");
+  expect_refused({"compare", "--device", QLAB_SOURCE_DIR "/plan/measured/xeon_2threads.json"},
+                 "is of \"quantization-lab.compare\"");
+}
+
 TEST(CommandLine, NamesAModelFolderThatIsNotThere) {
   expect_refused({"compare", "--quick", "--model", "no/such/folder"}, "no/such/folder");
 }
@@ -199,6 +213,14 @@ TEST(CommandLine, HelpAndVersionGoToStandardOutput) {
     EXPECT_THAT(run.err, IsEmpty());
   }
   EXPECT_EQ(lab({"--version"}).out, "lab " QLAB_VERSION "\n");
+}
+
+TEST(CommandLine, HelpOfWhatMeasuresFitsAScreenAndKnowsDevices) {
+  for (const std::string command : {"compare", "bench"}) {
+    const Finished run = lab({command, "--help"});
+    EXPECT_LE(std::count(run.out.begin(), run.out.end(), '\n'), 24) << run.out;
+    EXPECT_THAT(run.out, HasSubstr("--device cpu|cuda"));
+  }
 }
 
 const std::vector<std::string> kLearnerCommands = {"list",    "check",    "watch", "next",

@@ -69,10 +69,10 @@ echo "cmake $*" >>"$CALLS"
 case $1 in
   --version) echo "cmake version ${FAKE_CMAKE-3.25.1}" ;;
   --preset)
-    mkdir -p build/default
-    echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" >build/default/CMakeCache.txt
+    mkdir -p "build/$2"
+    echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" >"build/$2/CMakeCache.txt"
     [[ -z ${FAKE_MISSING-} ]] || { printf 'CMake Error at x:1:\n  benchmark is missing\n'; exit 1; }
-    : >build/default/build.ninja
+    : >"build/$2/build.ninja"
     ;;
   --build)
     mkdir "$2/busy" || exit 1  # fails when two builds run at once
@@ -88,7 +88,14 @@ case $1 in
     fi
     printf '#!/usr/bin/env bash\nprintf "<%%s>" "$@"\nexit 4\n' >"$2/lab"
     cp "$2/lab" "$2/lab_docs"
-    chmod +x "$2/lab" "$2/lab_docs"
+    # Writes what it is told to write, or fails.
+    cat >"$2/lab_gpu" <<'GPU'
+#!/usr/bin/env bash
+echo "lab_gpu $*" >>"$CALLS"
+[[ -z ${FAKE_GPU-} ]] || { echo "lab compare --device cuda: there is no GPU here" >&2; exit "$FAKE_GPU"; }
+[[ $* != *--json* ]] || : >"${@: -1}"
+GPU
+    chmod +x "$2/lab" "$2/lab_docs" "$2/lab_gpu"
     ;;
 esac
 END
@@ -147,6 +154,54 @@ exercises_need_only_the_program() {
   grep -- --build "$CALLS" | grep -qv -- '--target lab ' && fail "builds more: $(<"$CALLS")"
   expect 2 "'chekc' is not a command; did you mean ./lab check?" lab chekc
   expect 2 'did you mean ./lab solution?' lab sol
+}
+
+a_gpu_needs_nvcc() {
+  export CUDA_HOME=$scratch/nowhere
+  local words
+  for words in 'bench --device cuda' 'compare --device=cuda' 'compare --quick --device cuda'; do
+    # shellcheck disable=SC2086
+    expect 2 'there is no nvcc here; install the CUDA Toolkit' lab $words
+  done
+  [[ ! -e $root/build ]] || fail 'something was built without nvcc'
+  unset CUDA_HOME
+}
+
+a_gpu_measures_and_lab_judges() {
+  stand_in nvcc <<<'#!/usr/bin/env bash'
+  local times=$root/build/cuda/compare_times.json
+  expect 4 "<compare><--device><$times><--quick><--json><a b.json>" \
+    lab compare --quick --device cuda --json 'a b.json'
+  expect_no 'cuda>'
+  grep -q -- "^lab_gpu --compare --quick --json $times" "$CALLS" || fail "not so: $(<"$CALLS")"
+  [[ $output == *'./lab compare --device build/cuda/compare_times.json'* ]] || fail "no file named: $output"
+  expect 4 "<compare><--device><$times>" lab compare --device=cuda
+  grep -q -- "^lab_gpu --compare --json $times" "$CALLS" || fail "not so: $(<"$CALLS")"
+  [[ $(lab compare --device cuda 2>/dev/null) == "<compare><--device><$times>" ]] ||
+    fail 'more than the answer on standard output'
+  expect 0 '' lab bench --device cuda gemm --json "$scratch/b.json"
+  grep -q -- "^lab_gpu gemm --json $scratch/b.json" "$CALLS" || fail "not so: $(<"$CALLS")"
+}
+
+a_gpu_that_fails_ends_it() {
+  stand_in nvcc <<<'#!/usr/bin/env bash'
+  lab compare --device cuda >/dev/null 2>&1
+  FAKE_GPU=2 expect 2 'there is no GPU here' lab compare --device cuda
+  expect_no '<compare>'
+  [[ ! -e $root/build/cuda/compare_times.json ]] || fail 'old times are still there'
+  FAKE_GPU=3 expect 3 'there is no GPU here' lab compare --device cuda
+}
+
+a_gpu_has_no_code_of_the_cpu() {
+  expect 2 '--mine is about kernels on the CPU' lab compare --device cuda --mine
+  expect 2 '--isa is about kernels on the CPU' lab compare --isa=avx2 --device cuda
+  [[ ! -e $root/build ]] || fail 'it was built before it was refused'
+}
+
+times_of_a_gpu_are_a_file() {
+  expect 4 '<compare><--device><h200.json>' lab compare --device h200.json
+  expect 4 '<compare><--device><cpu>' lab compare --device cpu
+  ! grep -q 'lab_gpu' "$CALLS" || fail "a GPU was asked: $(<"$CALLS")"
 }
 
 docs_make_the_site() {
@@ -268,6 +323,8 @@ no_escape_bytes_without_a_terminal() {
 
 for case in help_needs_no_tools a_wrong_command_is_named doctor_judges_the_machine \
   arguments_and_exit_code_pass_through exercises_need_only_the_program docs_make_the_site \
+  a_gpu_needs_nvcc a_gpu_measures_and_lab_judges a_gpu_that_fails_ends_it a_gpu_has_no_code_of_the_cpu \
+  times_of_a_gpu_are_a_file \
   docs_without_doxygen_name_what_is_missing \
   the_first_build_has_something_to_read help_fits_a_terminal standard_output_holds_only_the_answer \
   a_moved_folder_is_configured_again a_failed_build_shows_its_first_error old_tools_are_named \

@@ -126,6 +126,13 @@ TEST(Serving, ADeviceHasTheBestFiguresOfItsFiles) {
   write("b.json", "ACME X9", int8, 2);
   write("c.json", "Other", int8, 9);
   std::ofstream(folder / "cpu.json") << R"({"circumstances": {"cpu": "x9"}})";
+  // The table's times and verdicts there have other figures, and larger ones.
+  for (const char* schema : {"gpu_compare", "compare", "gpu_bench"}) {
+    std::ofstream(folder / (std::string(schema) + ".json"))
+        << R"({"schema": "quantization-lab.)" << schema
+        << R"(", "circumstances": {"device": "ACME X9", "date": "2026-01-09"},)"
+        << R"("roofline": {"read_bytes_per_second": 99, "launch_seconds": 9}, "table": []})";
+  }
   const MeasuredDevice device = measured_device(folder, "x9");
   EXPECT_EQ(device.name, "ACME X9");
   EXPECT_EQ(device.date, "2026-01-03");

@@ -82,7 +82,7 @@ Problem problem(int M, int N, int K) {
   result.copies = p->copies;
   result.memory = p;
   for (const auto& rung : kW8A8GemmCudaRungs) {
-    if (!rung.runs_on(capability())) continue;
+    if (!rung.runs_on(capability()) || M > rung.most_tokens) continue;
     if (rung.name == "v1_naive" && 2.0 * M * N * K > 3e10) continue;  // hundreds of milliseconds
     W8A8GemmCuda* const run = rung.run;
     result.contenders.push_back(

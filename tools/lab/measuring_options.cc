@@ -23,6 +23,11 @@ std::vector<std::string> isa_names() {
 
 std::vector<std::string> family_names() { return {std::begin(kFamilies), std::end(kFamilies)}; }
 
+/// For an option whose help has no line to spare for the list: who names another one is told.
+CLI::Validator one_of(const std::vector<std::string>& names) {
+  return CLI::IsMember(names).description("");
+}
+
 /// CLI::PositiveNumber would let NaN pass and print the largest double when it refuses.
 std::string above_zero(const std::string& text) {
   char* end = nullptr;
@@ -79,13 +84,12 @@ void add_compare(CLI::App& app, CompareOptions& options, std::string& isa, Look&
   command.add_option("--html", options.html, "Also write them as a page with plots to this file")
       ->type_name("FILE");
   command.add_option("--isa", isa, "The highest level that kernels may take: scalar … amx")
-      ->check(CLI::IsMember(isa_names()))
+      ->check(one_of(isa_names()))
       ->type_name("LEVEL");
   command.add_option("--model", options.model, "A Llama checkpoint (Hugging Face folder)")
       ->type_name("DIR");
   command.add_option("--threads", options.threads, "How many threads compute")
-      ->check(CLI::Range(1, kMostThreads))
-      ->type_name("N");
+      ->check(CLI::Range(1, kMostThreads));
   command.add_option("--only", options.only, "Measure one format beside FP16, in detail")
       ->check(CLI::IsMember(family_names()));
   command
@@ -192,17 +196,16 @@ void add_bench(CLI::App& app, BenchOptions& options, std::string& isa, bool& jso
       ->type_name("OP");
   command
       .add_option("--device", options.device, "cuda: the ladders of the GPU, by PART and --json")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->check(one_of({"cpu", "cuda"}))
       ->type_name("cpu|cuda");
   command.add_option("--m", options.m, "Rows of X, such as 1,8,32,128,512; of attention, contexts")
       ->delimiter(',')
       ->type_name("LIST");
   command.add_option("--shape", options.shape, "Of the weights")->type_name("NxK");
   command.add_option("--threads", options.threads, "How many threads compute")
-      ->check(CLI::Range(1, kMostThreads))
-      ->type_name("N");
+      ->check(CLI::Range(1, kMostThreads));
   command.add_option("--isa", isa, "The highest level that rungs may take: scalar … amx")
-      ->check(CLI::IsMember(isa_names()))
+      ->check(one_of(isa_names()))
       ->type_name("LEVEL");
   command.add_flag("--quick", options.quick, "Fewer rounds: wider intervals, in a few seconds");
   command.add_flag("--ours", options.ours, "Without your kernel, even if it is done");
