@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include <fmt/format.h>
 
 #include "model/input_error.h"
@@ -107,6 +109,43 @@ TEST_F(Pages, SayWhereTheirNumbersComeFromAndWhatIsNextToThem) {
   EXPECT_THAT(
       filled("<!-- exercises 02 -->\n<!-- /exercises -->\n"),
       HasSubstr("| 2.1 | [beta_sum](../02_second/beta_sum.md) | double a number (C++) | 10 min |"));
+}
+
+TEST_F(Pages, ShowTheVerdictsOfADeviceBesideTheReference) {
+  using Json = nlohmann::json;
+  const Json number = {{"value", 0.5}, {"low", 0.4}, {"high", 0.6}, {"unit", ""}};
+  const auto run = [&](const Json& circumstances, const std::string& of_time) {
+    const auto claim = [](const char* id, const char* says, const char* measure,
+                          const std::string& verdict, const Json& measured) {
+      return Json{{"id", id},
+                  {"says", says},
+                  {"holds", "< 0.9"},
+                  {"measure", measure},
+                  {"verdict", verdict},
+                  {"measured", measured},
+                  {"reason", measured.is_null() ? "nobody asked" : ""}};
+    };
+    Json json = {{"circumstances", circumstances}, {"claims", Json::array()}};
+    json["claims"].push_back(claim("C10", "Fast.", "time(int8, M=1)", of_time, number));
+    json["claims"].push_back(claim("C05", "Small.", "weight_bits(int8)", "held", number));
+    json["claims"].push_back(
+        claim("C63", "Serves.", "served(int8 here)", "not measured here", Json()));
+    return json.dump();
+  };
+  const Json xeon = {{"cpu", "a Xeon"}, {"threads", 2}, {"date", "2026-01-31"}};
+  Json gpu = xeon;
+  gpu["device"] = "Made-up GPU";
+  tree_.write("plan/measured/xeon_2threads.json", run(xeon, "held"));
+  tree_.write("plan/measured/gpu.json", run(gpu, "did not hold here"));
+  const std::string text = filled("<!-- verdicts gpu -->\n<!-- /verdicts -->\n");
+  EXPECT_THAT(text, HasSubstr("0 held on the Made-up GPU, 1 did not, and 1 were not measured"));
+  EXPECT_THAT(text, HasSubstr("| | The claim | holds | a Xeon | Made-up GPU |"));
+  EXPECT_THAT(text, HasSubstr("| C10 | Fast. | < 0.9 | held: 0.5 (0.4 … 0.6) | "
+                              "did not hold here: 0.5 (0.4 … 0.6) |"));
+  EXPECT_THAT(text, HasSubstr("| not measured here: nobody asked |"));
+  EXPECT_THAT(text, Not(HasSubstr("Small.")));
+  EXPECT_THAT(refusal("<!-- verdicts nowhere -->\n<!-- /verdicts -->\n"),
+              HasSubstr("plan/measured/nowhere.json is not there"));
 }
 
 TEST_F(Pages, StayTheSameWhenFilledTwice) {

@@ -20,7 +20,11 @@ namespace {
 
 using test::Replays;
 
-constexpr int kQuickRounds = 21, kRounds = 41;
+struct Pace {
+  int rounds;
+  std::chrono::milliseconds rest;  ///< of the card before each turn of a hot problem
+};
+constexpr Pace kQuick{21, std::chrono::milliseconds(20)}, kFull{41, std::chrono::milliseconds(40)};
 
 /// Of one candidate, in the order of rounds.
 struct Timed {
@@ -38,7 +42,7 @@ std::unique_ptr<Replays> replays_of(const Contender& contender, std::size_t copi
 }
 
 /// Each candidate once a round, each round in a fresh random order, after one that is not counted.
-std::vector<Timed> timed(const CompareProblem& problem, int rounds, Stream stream) {
+std::vector<Timed> timed(const CompareProblem& problem, const Pace& pace, Stream stream) {
   std::vector<std::unique_ptr<Replays>> replays;
   std::vector<Timed> result;
   for (const CompareCandidate& c : problem.candidates) {
@@ -48,13 +52,13 @@ std::vector<Timed> timed(const CompareProblem& problem, int rounds, Stream strea
   Random random(1);
   std::vector<std::size_t> order(result.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  for (int round = -1; round < rounds; ++round) {
+  for (int round = -1; round < pace.rounds; ++round) {
     for (std::size_t i = order.size() - 1; i > 0; --i) {
       const auto other = random.below(static_cast<std::int64_t>(i) + 1);
       std::swap(order[i], order[static_cast<std::size_t>(other)]);
     }
     for (const std::size_t which : order) {
-      if (problem.hot) std::this_thread::sleep_for(std::chrono::milliseconds(40));
+      if (problem.hot) std::this_thread::sleep_for(pace.rest);
       const double seconds = replays[which]->measure();
       if (round >= 0) result[which].seconds.push_back(seconds);
     }
@@ -186,7 +190,7 @@ void run_compare(bool quick, const char* path) {
                1e-12 * limits.int8);
   std::vector<TimedProblem> problems;
   const auto time = [&](const CompareProblem& problem) {
-    problems.push_back({problem.operation, timed(problem, quick ? kQuickRounds : kRounds, stream)});
+    problems.push_back({problem.operation, timed(problem, quick ? kQuick : kFull, stream)});
     check(problem, stream);
     say(problems.back());
     limits.learn_from_peers(problems.back());

@@ -42,14 +42,6 @@ const GpuCandidate* peer_of(const GpuProblem& problem) {
   return found == problem.candidates.end() ? nullptr : &*found;
 }
 
-/// What claims about times begin with.
-bool is_about_time(const std::string& measure) {
-  constexpr std::array kBegins{"time(", "attention_time(", "read_bandwidth_share(",
-                               "fma_peak_share(", "crossover("};
-  return std::ranges::any_of(kBegins,
-                             [&](const char* begin) { return measure.starts_with(begin); });
-}
-
 /// "int8_llm" and "int8" of "time(int8_llm, M=1) / time(int8, M=1)".
 std::vector<std::string> formats_in(const std::string& measure) {
   std::vector<std::string> formats;
@@ -135,6 +127,13 @@ std::string peer_sentence(const Speed& speed, const std::string& layer) {
 }
 
 }  // namespace
+
+bool is_about_time(std::string_view measure) {
+  constexpr std::array kBegins{"time(", "attention_time(", "read_bandwidth_share(",
+                               "fma_peak_share(", "crossover("};
+  return std::ranges::any_of(kBegins,
+                             [&](const char* begin) { return measure.starts_with(begin); });
+}
 
 Speed speed_on_gpu(const GpuTimes& times, std::string_view only, std::uint64_t seed) {
   Speed speed{.read_bytes_per_second = times.run.read_bytes_per_second,

@@ -23,6 +23,9 @@ Speed speed_on_gpu(const GpuTimes& times, std::string_view only, std::uint64_t s
 Speed judge_gpu_times(const GpuTimes& times, const Plan& plan, std::string_view only,
                       std::uint64_t seed, Measurements& measurements);
 
+/// Whether a claim's measure is a time of a kernel, or made of such times.
+bool is_about_time(std::string_view measure);
+
 /// As the cost model of serving sees it.
 MeasuredDevice served_device(const GpuTimes& times);
 

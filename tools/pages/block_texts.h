@@ -34,5 +34,6 @@ std::string steps_block(const BlockPlace& place, const std::string& nothing);
 std::string exercises_block(const BlockPlace& place, const std::string& module_number);
 std::string table_block(const BlockPlace& place, const std::string& nothing);
 std::string claims_block(const BlockPlace& place, const std::string& nothing);
+std::string verdicts_block(const BlockPlace& place, const std::string& file);
 
 }  // namespace qlab

@@ -25,7 +25,7 @@ const std::map<std::string, BlockText, std::less<>>& block_texts() {
   static const std::map<std::string, BlockText, std::less<>> texts{
       {"code", code_block},       {"mutants", mutants_block}, {"say", say_block},
       {"numbers", numbers_block}, {"steps", steps_block},     {"exercises", exercises_block},
-      {"table", table_block},     {"claims", claims_block},
+      {"table", table_block},     {"claims", claims_block},   {"verdicts", verdicts_block},
   };
   return texts;
 }

@@ -12,7 +12,8 @@
 /// Blocks without words of their own: `mutants`, the mistakes people make in this exercise; `say`, the
 /// sentences of its sheet with their endings folded; `numbers`, where the page's numbers come from;
 /// `steps`, the pages before and after it; `exercises NN`, the exercises of a module; `table` and
-/// `claims`, the tradeoff table and its claims with the verdicts of the reference machine.
+/// `claims`, the tradeoff table and its claims with the verdicts of the reference machine; `verdicts
+/// FILE`, the claims that a device decides, with those of another run beside them.
 #pragma once
 
 #include <filesystem>

@@ -3,9 +3,13 @@
 /// Blocks of the tradeoff table: as the plan has it, with what the reference machine measured.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "lab/gpu_speed.h"
 #include "lab/plan.h"
+#include "lab/serving.h"
 #include "pages/block_texts.h"
 
 namespace qlab {
@@ -60,6 +64,28 @@ std::string claim_line(const Json& claim) {
                      reason.empty() ? "" : " (" + reason + ")");
 }
 
+/// Times decide it, or what the cost model makes of them.
+bool is_of_a_device(const Json& claim) {
+  const auto measure = claim.at("measure").get<std::string>();
+  return is_about_time(measure) ||
+         std::ranges::any_of(kServingMeasures,
+                             [&](std::string_view begin) { return measure.starts_with(begin); });
+}
+
+/// "held: 0.605 (0.601 … 0.622)", or why there is no verdict.
+std::string finding(const Json& claim) {
+  const auto verdict = claim.at("verdict").get<std::string>();
+  const auto reason = claim.at("reason").get<std::string>();
+  if (claim.at("measured").is_null()) return verdict + ": " + reason;
+  return verdict + ": " + interval(claim) + (reason.empty() ? "" : ", " + reason);
+}
+
+/// The device of a run on a GPU, or the processor.
+std::string machine_of(const Docs& docs, std::string_view file) {
+  const Json& c = docs.measured.at(file, "circumstances");
+  return c.at(c.contains("device") ? "device" : "cpu").get<std::string>();
+}
+
 }  // namespace
 
 std::string table_block(const BlockPlace& place, const std::string& /*nothing*/) {
@@ -92,6 +118,28 @@ std::string claims_block(const BlockPlace& place, const std::string& /*nothing*/
     text += claim_line(claim);
   }
   return text;
+}
+
+std::string verdicts_block(const BlockPlace& place, const std::string& file) {
+  const Docs& docs = place.docs;
+  std::string rows;
+  std::array<int, 3> counts{};
+  for (const Json& there : docs.measured.at(file, "claims")) {
+    if (!is_of_a_device(there)) continue;
+    const auto id = there.at("id").get<std::string>();
+    const Json& here = docs.measured.at(kReference, fmt::format("claims[id={}]", id));
+    const auto& verdict = there.at("verdict");
+    ++counts[verdict == "held" ? 0 : verdict == "did not hold here" ? 1 : 2];
+    rows += fmt::format("| {} | {} | {} | {} | {} |\n", id, there.at("says").get<std::string>(),
+                        there.at("holds").get<std::string>(), finding(here), finding(there));
+  }
+  const std::string device = machine_of(docs, file);
+  return fmt::format(
+             "Of the claims that a device decides, {} held on the {}, {} did not, and {} were not "
+             "measured or are open.\n\n| | The claim | holds | {} | {} |\n"
+             "| --- | --- | --- | --- | --- |\n",
+             counts[0], device, counts[1], counts[2], machine_of(docs, kReference), device) +
+         rows;
 }
 
 }  // namespace qlab
