@@ -116,6 +116,8 @@ TEST(CommandLine, RefusesADeviceThatItCannotUse) {
   expect_refused({"compare", "--device", "cuda"}, "./lab builds and starts what runs on a GPU");
   expect_refused({"bench", "--device", "cuda"}, "./lab builds and starts what runs on a GPU");
   expect_refused({"bench", "--device", "tpu"}, "tpu");
+  expect_refused({"compare", "--device", ""}, "--device is empty");
+  expect_refused({"compare", "--device", "/"}, "/: cannot be read");
   expect_refused({"compare", "--device", "t.json", "--mine"}, "--mine is about kernels on the CPU");
   expect_refused({"compare", "--device", "t.json", "--isa", "scalar"}, "--isa is about kernels");
   const TemporaryFolder folder;

@@ -118,7 +118,7 @@ TEST(Mine, IsTimedWhereItsShapesAre) {
   mine.w8a8_gemm = right_int8;
   mine.attention_decode = right_attention;
   const Timed timed = time_small(mine);
-  EXPECT_THAT(timed.speed.about_mine, IsEmpty());
+  EXPECT_THAT(timed.speed.about, IsEmpty());
   EXPECT_THAT(timed.of_mine(), ElementsAre("small layer 128×64, M = 1: fp16 (yours)",
                                            "small layer 128×64, M = 1: int8 (yours)",
                                            "small layer 128×64, M = 1: int4_g128 (yours)",
@@ -146,10 +146,10 @@ TEST(Mine, ChangesNothingThatClaimsAskFor) {
 TEST(Mine, IsLeftOutWhenItThrows) {
   const Timed timed = time_small({.w4a16_gemv = throws});
   EXPECT_THAT(timed.of_mine(), IsEmpty());
-  EXPECT_THAT(timed.speed.about_mine,
+  EXPECT_THAT(timed.speed.about,
               ElementsAre("int4_g128 (yours) is left out of small layer 128×64, M = 1: w4a16_gemv "
                           "throws: w4a16_gemv: no shape fits me"));
-  EXPECT_THAT(time_small({.w4a16_gemv = throws_a_number}).speed.about_mine,
+  EXPECT_THAT(time_small({.w4a16_gemv = throws_a_number}).speed.about,
               ElementsAre(HasSubstr("throws something that is no std::exception")));
 }
 
@@ -157,7 +157,7 @@ TEST(Mine, IsLeftOutWhenItThrowsAfterSomeRounds) {
   calls_left = 3;  // one to try it, one to check it, one that is not counted
   const Timed timed = time_small({.w8a8_gemm = tires});
   calls_left = -1;
-  EXPECT_THAT(timed.speed.about_mine,
+  EXPECT_THAT(timed.speed.about,
               testing::Contains(AllOf(HasSubstr("M = 1"), HasSubstr("enough"))));
   EXPECT_THAT(timed.of_mine(), testing::Not(testing::Contains(HasSubstr("M = 1: int8"))));
 }
@@ -165,15 +165,15 @@ TEST(Mine, IsLeftOutWhenItThrowsAfterSomeRounds) {
 TEST(Mine, IsLeftOutWhenItsOutputIsWrong) {
   const Timed timed = time_small({.fp16_gemm = writes_nothing});
   EXPECT_THAT(timed.of_mine(), IsEmpty());
-  ASSERT_EQ(timed.speed.about_mine.size(), 2U);
-  EXPECT_THAT(timed.speed.about_mine[0],
+  ASSERT_EQ(timed.speed.about.size(), 2U);
+  EXPECT_THAT(timed.speed.about[0],
               AllOf(HasSubstr("fp16_gemm: output 0 is nan"), HasSubstr("the oracle says")));
 }
 
 TEST(Mine, IsLeftOutWhereACallTakesTooLong) {
   const Timed timed = time_small({.attention_decode = is_slow});
   EXPECT_THAT(timed.of_mine(), IsEmpty());
-  EXPECT_THAT(timed.speed.about_mine,
+  EXPECT_THAT(timed.speed.about,
               ElementsAre(HasSubstr("a call takes 0.6 s, more than the 0.5 s that it may")));
 }
 
@@ -189,7 +189,7 @@ TEST(Mine, StandsInTheReportAndTheJson) {
   row.yours = true;
   row.to_fp16 = {4.25, 4.25, 4.25};
   r.speed.rows.insert(ours + 1, row);
-  r.speed.about_mine = {"kv_int8 (yours) is left out of it: a reason"};
+  r.speed.about = {"kv_int8 (yours) is left out of it: a reason"};
   const std::string text = report(r, Terminal{});
   EXPECT_THAT(text,
               HasSubstr("yours: w4a16_gemv (times), continuous_batching (schedules serving)"));

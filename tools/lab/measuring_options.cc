@@ -63,6 +63,7 @@ void refuse_cuda(const std::string& device) {
 
 void check_device(const CompareOptions& options, const std::string& isa) {
   if (options.device == "cpu") return;
+  if (options.device.empty()) throw InputError("--device is empty; it takes cpu, cuda or a file");
   const char* const cpu = options.mine_use.asked ? "--mine" : isa.empty() ? "" : "--isa";
   if (*cpu != '\0') {
     throw InputError(fmt::format(
