@@ -34,6 +34,7 @@ struct Plan {
   static constexpr int kN = kTokens;
   static constexpr int kSums = kTokens / 2;  // of a thread
   static constexpr int kStages = kTokens == 256 ? 5 : 8;
+  static constexpr int kAhead = kTokens == 256 ? 4 : 8;  // steps whose codes are on their way; even
   static constexpr int kStageBytes = kTokens * kRowBytes;
   static constexpr int kPartBytes = kTokens * kRowBytes;  // 64 columns of Y for each token
   static constexpr int kSharedBytes =
@@ -53,14 +54,14 @@ template <int kGroupSize>
 struct Source {
   const uint4* codes;   // [tiles], one every 32
   const uint2* groups;  // [groups], one every 8
-  int steps;            // 0 for rows that W does not have
+  int last;             // step, read again for those behind it, which are not multiplied
 
   __device__ Packed<kGroupSize> read(int step) const {
-    Packed<kGroupSize> packed{};
-    if (step >= steps) return packed;  // scales that are 0
-    packed.codes = __ldg(codes + step * 32);
+    const int at = min(step, last);
+    Packed<kGroupSize> packed;
+    packed.codes = __ldg(codes + at * 32);
     for (int i = 0; i < packed.kGroups; ++i) {
-      packed.groups[i] = __ldg(groups + (step * kInt4TileK / kGroupSize + i) * 8);
+      packed.groups[i] = __ldg(groups + (at * kInt4TileK / kGroupSize + i) * 8);
     }
     return packed;
   }
@@ -120,28 +121,31 @@ __device__ __forceinline__ void multiply(const Stages<Plan>& stages, hopper::Tur
                                          const Source<kGroupSize>& source, int steps,
                                          const ColumnOrder& in_order, float (&d)[Plan::kSums]) {
   const bool speaks = threadIdx.x % kGroup == 0;
-  std::uint32_t a[2][4][4];
-  unpack(a[0], source.read(0), in_order);
-  Packed<kGroupSize> next = source.read(1), after = source.read(2);
-  int before = -1;
-  for (int pair = 0; pair < steps; pair += 2) {
+  constexpr int kAhead = Plan::kAhead;
+  Packed<kGroupSize> ahead[kAhead];
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {  // so that the compiler knows which half of `a` is which
-      const int step = pair + i;
+  for (int i = 0; i < kAhead; ++i) ahead[i] = source.read(i);
+  std::uint32_t a[2][4][4];
+  unpack(a[0], ahead[0], in_order);
+  ahead[0] = source.read(kAhead);
+  int before = -1;
+  for (int first = 0; first < steps; first += kAhead) {
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {  // so that the compiler knows every place in `a` and `ahead`
+      const int step = first + i;
       if (step == steps) break;
       hopper::barrier_wait(&stages.full[turn.stage], turn.phase);
       const std::uint64_t x = hopper::wgmma_operand(stages.x + turn.stage * Plan::kStageBytes);
       hopper::wgmma_fence();
 #pragma unroll
-      for (int k = 0; k < 4; ++k) hopper::wgmma_f16(d, a[i][k], x + 2 * k, step + k);
+      for (int k = 0; k < 4; ++k) hopper::wgmma_f16(d, a[i % 2][k], x + 2 * k, step + k);
       hopper::wgmma_commit();
       hopper::wgmma_wait<1>();  // the step before this one has read its half of `a` and its stage
       if (speaks && before >= 0) hopper::barrier_arrive(&stages.empty[before]);
       before = turn.stage;
       turn.advance();
-      unpack(a[1 - i], next, in_order);
-      next = after;
-      after = source.read(step + 3);
+      unpack(a[(i + 1) % 2], ahead[(i + 1) % kAhead], in_order);
+      ahead[(i + 1) % kAhead] = source.read(step + 1 + kAhead);
     }
   }
   hopper::wgmma_wait<0>();
@@ -210,11 +214,13 @@ __global__ void __launch_bounds__((1 + kConsumers) * kGroup, 1)
        t += static_cast<int>(gridDim.x)) {
     const TileAt at = hopper::tile_at<Plan>(t, tiles_n, tiles_m);  // m0: of W's rows, n0: a token
     const int row = at.m0 + role * kPartM;
-    const std::int64_t strip = (row + static_cast<int>(threadIdx.x) % kGroup / 32 * 16) / 16;
+    // Rows that W does not have are those of its last strip again; the copy engine leaves them out.
+    const int warp = static_cast<int>(threadIdx.x) % kGroup / 32;
+    const std::int64_t strip = min(row / kInt4StripRows + warp, int4_strips(N) - 1);
     const Source<kGroupSize> source{
         .codes = W + strip * tiles_k * 32 + lane,
         .groups = groups + strip * (tiles_k * kInt4TileK / kGroupSize) * 8 + lane / 4,
-        .steps = strip < int4_strips(N) ? steps : 0};
+        .last = steps - 1};
     multiply(stages, turn, source, steps, in_order, d);
     store<Plan>(stages.parts + role * Plan::kPartBytes, &y_map, row, at.n0, d);
   }
@@ -251,15 +257,16 @@ void w4a16_gemm_cuda_v6_wgmma(const W4A16CudaWeights& W, const half* X, half* Y,
   simt::check(cudaGetDevice(&device), "device");
   simt::check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device),
               "device");
-  // The tile that is done first. Half the tokens take more than half the time.
+  // The tile that is done first. Times are relative, as measured on an H100 for one tile each on all
+  // multiprocessors: half the tokens take more than half the time, for the codes are the same.
   struct Choice {
     decltype(for_group_size<256>(128)) run;
     int tokens;
     double time;
   };
   const Choice choices[] = {{for_group_size<256>(W.rows.group_size), 256, 1},
-                            {for_group_size<128>(W.rows.group_size), 128, 0.57},
-                            {for_group_size<64>(W.rows.group_size), 64, 0.36}};
+                            {for_group_size<128>(W.rows.group_size), 128, 0.6},
+                            {for_group_size<64>(W.rows.group_size), 64, 0.46}};
   const Choice* best = nullptr;
   int best_tiles = 0;
   double least = 0;
