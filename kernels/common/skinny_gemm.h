@@ -61,6 +61,10 @@ struct Plan {
   static constexpr int kSumBytes = kDepthWarps * kTokens * kSumRow * 4;
   static constexpr int kSharedBytes =
       kStages * kStageBytes > kSumBytes ? kStages* kStageBytes : kSumBytes;
+  /// Steps of a warp for a row of so many pieces of 16 bytes.
+  __host__ __device__ static constexpr int rounds(int pieces) {
+    return (pieces + kDepthWarps * kStepPieces - 1) / (kDepthWarps * kStepPieces);
+  }
   static_assert(kEights % kRowWarps == 0, "row warps share the copies of X equally");
 };
 // Up to 16 tokens fit one multiprocessor's share of rows: no barrier until the end. More would read X as
@@ -157,7 +161,7 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
   const Rows w(W, n0 + me.first_row() + me.g, N, pieces, me.t);
   const Rows x(X, me.row_warp * kEight + me.g, M, pieces, me.t);
   const int part = static_cast<int>(blockIdx.y), parts = static_cast<int>(gridDim.y);
-  const int rounds = (pieces + P::kDepthWarps * kStepPieces - 1) / (P::kDepthWarps * kStepPieces);
+  const int rounds = P::rounds(pieces);
   const int begin = rounds * part / parts, end = rounds * (part + 1) / parts;
 
   // Load:    global → shared, kStages - 1 steps ahead.
@@ -217,11 +221,12 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
   if (parts > 1) cluster_sync();  // nobody leaves while others read its sums
 }
 
-/// As many parts of K as give nine of ten multiprocessors a block, where clusters exist.
-template <class P>
-int parts_of_k(int tiles, int rounds, int most) {
+/// As many parts of K as give nine of ten multiprocessors a block: 1, 2, 4 or 8, since so many fit whatever
+/// groups of multiprocessors a GPU has.
+inline int parts_of_k(int tiles, int rounds) {
   int parts = 1;
-  while (2 * parts <= most && 2 * parts <= rounds && 10 * tiles * parts < 9 * multiprocessors()) {
+  while (2 * parts <= kMostClusterBlocks && 2 * parts <= rounds &&
+         10 * tiles * parts < 9 * multiprocessors()) {
     parts *= 2;
   }
   return parts;
@@ -232,8 +237,8 @@ void enqueue_plan(const uint4* x, const uint4* w, std::uint32_t* y, const Epilog
                   int N, int pieces, Stream stream) {
   const auto kernel = gemm_kernel<Format, Epilogue, P>;
   const int tiles = (N + P::kRows - 1) / P::kRows;
-  const int rounds = (pieces + P::kDepthWarps * kStepPieces - 1) / (P::kDepthWarps * kStepPieces);
-  const int parts = parts_of_k<P>(tiles, rounds, most_cluster_blocks(kernel));
+  int parts = parts_of_k(tiles, P::rounds(pieces));
+  if (parts > 1) parts = std::min(parts, most_cluster_blocks(kernel));
   enqueue_clusters(stream, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(parts)),
                    P::kThreads, P::kSharedBytes, kernel, x, w, y, epilogue, M, N, pieces);
 }

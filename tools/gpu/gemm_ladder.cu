@@ -6,7 +6,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "01_fp16_baseline/fp16_gemm_mma.h"
 #include "01_fp16_baseline/gemm_cuda.h"
 #include "gpu/ladder.h"
 #include "gpu/operands.h"
@@ -22,6 +21,7 @@ struct Product {
   int M, N, K;
   std::size_t copies;
   simt::Buffer<T> x, w, y;  // [M, K], [copies, N, K], [M, N]
+  PlainRead plain;
 #if defined(QLAB_CUBLAS)
   std::unique_ptr<LtProduct> peer;
 #endif
@@ -38,7 +38,8 @@ struct Product {
     fill_uniform(w.data(), w.size(), 2);
 #if defined(QLAB_CUBLAS)
     peer = std::make_unique<LtProduct>(std::is_same_v<T, half> ? kLtFp16 : kLtBf16, M, N, K);
-    peer->choose(x.data(), w.data(), y.data(), {});
+    peer->choose(x.data(), [this](std::size_t call) { return weights(call % copies); }, y.data(),
+                 {});
 #endif
   }
   const T* weights(std::size_t copy) const {
@@ -67,7 +68,7 @@ struct Product {
         sum += product;
         magnitude += std::abs(product);
       }
-      const double allowed = fp16_gemm_mma_error(K) * magnitude;
+      const double allowed = gemm_cuda_error(K) * magnitude;
       const double got =
           value(y.data() + static_cast<std::size_t>(m) * static_cast<std::size_t>(N) +
                 static_cast<std::size_t>(n));
@@ -93,7 +94,7 @@ Problem problem(const char* name, int M, int N, int K) {
                                  [p](std::size_t copy) { return p->right(copy); }});
   };
   for (const auto& rung : kGemmCudaRungs<T>) {
-    if (!rung.runs_on(capability())) continue;
+    if (!rung.runs_on(capability()) || M > rung.most_tokens) continue;
     const double flops = 2.0 * M * N * K;  // what takes hundreds of milliseconds is not waited for
     if (rung.name == "v1_naive" && flops > 3e10) continue;
     if (rung.name == "v2_tiles" && flops > 3e11) continue;
@@ -103,10 +104,19 @@ Problem problem(const char* name, int M, int N, int K) {
     });
   }
 #if defined(QLAB_CUBLAS)
-  add("cuBLASLt", false, [p](std::size_t copy, Stream stream) {
-    p->peer->run(p->x.data(), p->weights(copy), p->y.data(), stream);
-  });
+  if (p->peer->exists()) {
+    add("cuBLASLt", false, [p](std::size_t copy, Stream stream) {
+      p->peer->run(p->x.data(), p->weights(copy), p->y.data(), stream);
+    });
+  }
 #endif
+  if (M <= kReadTokens) {
+    const auto read = [p](std::size_t copy, Stream stream) {
+      const std::size_t elements = static_cast<std::size_t>(p->N) * static_cast<std::size_t>(p->K);
+      p->plain.enqueue_read(p->weights(copy), elements * sizeof(T), stream);
+    };
+    result.contenders.push_back({"read", false, read, nullptr, nullptr});
+  }
   return result;
 }
 
@@ -125,7 +135,7 @@ Ladder gemm_ladder() {
     int N, K;
   };
   for (const Layer layer : {Layer{4096, 4096}, Layer{11008, 4096}, Layer{28672, 8192}}) {
-    for (const int M : {16, 64, 256, 512, 1024, 4096}) {
+    for (const int M : {1, 8, 16, 32, 64, 256, 512, 1024, 4096}) {
       add<__nv_bfloat16>(ladder, "bf16_gemm", M, layer.N, layer.K);
     }
   }
