@@ -26,7 +26,7 @@ constexpr Cost gemm_cuda_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
 }
 
 /// Y[m, n] = Σₖ X[m, k] · W[n, k], summed in FP32 and rounded once. All rungs have this form.
-/// \param X  [M, K] activations on the device
+/// \param X  [M, K] activations on the device, as all operands 16-byte aligned
 /// \param W  [N, K] weights on the device
 /// \param Y  [M, N] on the device, written in full, nothing outside it
 /// \throws ContractError when M, N or K is below 1, M above what the rung takes, or K or N no multiple of

@@ -24,7 +24,7 @@ namespace qlab {
 /// The largest K whose sums surely fit 32 bits: codes are at least -128.
 inline constexpr int kW8A8CudaMaxK = 131'071;
 
-/// Operands and result, on the device.
+/// Operands and result, on the device, codes and y 16-byte aligned.
 struct W8A8Cuda {
   const std::int8_t* x;  ///< [M, K] codes of activations
   const float* x_scale;  ///< [M]

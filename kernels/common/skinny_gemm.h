@@ -143,14 +143,20 @@ __device__ void multiply(Sum (&sum)[P::kStrips][P::kEights][4], const uint4* sta
   }
 }
 
+/// Sums of one token and four neighbouring rows of W.
+template <class Sum>
+struct alignas(16) Four {
+  Sum of[4];
+};
+
 /// \tparam Format    Element, Sum of 4 bytes, and mma(d, a, b): 32 bytes along K
 /// \tparam Epilogue  rows(m), columns(n): what it wants of row m of Y, of columns n and n + 1;
 ///                   pair(rows, 0, columns, sum, sum): two elements of Y in a word
 template <class Format, class Epilogue, class P>
 __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
-    gemm_kernel(const uint4* __restrict__ X,    // [M, pieces] of 16 bytes
-                const uint4* __restrict__ W,    // [N, pieces]
-                std::uint32_t* __restrict__ Y,  // [M, N / 2] pairs
+    gemm_kernel(const uint4* __restrict__ X,  // [M, pieces] of 16 bytes
+                const uint4* __restrict__ W,  // [N, pieces]
+                uint2* __restrict__ Y,        // [M, N / 4] two pairs
                 Epilogue epilogue, int M, int N, int pieces) {
   using Sum = typename Format::Sum;
   DYNAMIC_SHARED(uint4, memory);  // [kStages]  W, then X
@@ -185,7 +191,7 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
     multiply<Format, P>(sum, memory + (round - begin) % P::kStages * (P::kW + P::kX), me);
   }
 
-  // Store:   sums → shared memory → one sum each → Y.
+  // Store:   sums → shared memory → one sum each → Y. The blocks of a cluster share the elements of Y.
   Sum* const sums = reinterpret_cast<Sum*>(memory);  // [kDepthWarps, kTokens, kSumRow]
   __syncthreads();  // all reads of the stages are done, sums may be written there
   QLAB_UNROLL
@@ -201,22 +207,27 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
     }
   }
   cluster_sync();  // the sums of all warps of all parts are written, and now read
-  const int tokens = M < P::kTokens ? M : P::kTokens;
+  constexpr int kFours = P::kRows / 4;
   const int first = part * P::kThreads + static_cast<int>(threadIdx.x);
-  for (int i = first; i < tokens * (P::kRows / 2); i += parts * P::kThreads) {
-    const int m = i / (P::kRows / 2), row = i % (P::kRows / 2) * 2;
-    if (n0 + row >= N) continue;
-    Sum left = 0, right = 0;
+  for (int i = first; i < M * kFours; i += parts * P::kThreads) {
+    const int m = i / kFours, row = i % kFours * 4, n = n0 + row;
+    if (n >= N) continue;
+    Four<Sum> total = {};
+    QLAB_UNROLL
     for (int p = 0; p < parts; ++p) {
       const Sum* const theirs = cluster_shared(sums + m * P::kSumRow + row, p);
       QLAB_UNROLL
       for (int d = 0; d < P::kDepthWarps; ++d) {
-        left += theirs[d * (P::kTokens * P::kSumRow)];
-        right += theirs[d * (P::kTokens * P::kSumRow) + 1];
+        const Four<Sum> more =
+            *reinterpret_cast<const Four<Sum>*>(theirs + d * (P::kTokens * P::kSumRow));
+        QLAB_UNROLL
+        for (int c = 0; c < 4; ++c) total.of[c] += more.of[c];
       }
     }
-    Y[(static_cast<std::size_t>(m) * N + n0 + row) / 2] =
-        epilogue.pair(epilogue.rows(m), 0, epilogue.columns(n0 + row), left, right);
+    const auto token = epilogue.rows(m);
+    Y[(static_cast<std::size_t>(m) * N + n) / 4] =
+        make_uint2(epilogue.pair(token, 0, epilogue.columns(n), total.of[0], total.of[1]),
+                   epilogue.pair(token, 0, epilogue.columns(n + 2), total.of[2], total.of[3]));
   }
   if (parts > 1) cluster_sync();  // nobody leaves while others read its sums
 }
@@ -233,8 +244,8 @@ inline int parts_of_k(int tiles, int rounds) {
 }
 
 template <class Format, class Epilogue, class P>
-void enqueue_plan(const uint4* x, const uint4* w, std::uint32_t* y, const Epilogue& epilogue, int M,
-                  int N, int pieces, Stream stream) {
+void enqueue_plan(const uint4* x, const uint4* w, uint2* y, const Epilogue& epilogue, int M, int N,
+                  int pieces, Stream stream) {
   const auto kernel = gemm_kernel<Format, Epilogue, P>;
   const int tiles = (N + P::kRows - 1) / P::kRows;
   int parts = parts_of_k(tiles, P::rounds(pieces));
@@ -243,7 +254,8 @@ void enqueue_plan(const uint4* x, const uint4* w, std::uint32_t* y, const Epilog
                    P::kThreads, P::kSharedBytes, kernel, x, w, y, epilogue, M, N, pieces);
 }
 
-/// Y: elements of 16 bits, [M, N], N even. X [M, K], W [N, K]: rows of whole pieces of 16 bytes.
+/// Y: elements of 16 bits, [M, N], N a multiple of 4. X [M, K], W [N, K]: rows of whole pieces of 16
+/// bytes. All 16-byte aligned.
 /// \throws ContractError when M is above kMostTokens
 template <class Format, class Epilogue, class Y>
 void enqueue_gemm(const char* rung, const typename Format::Element* x,
@@ -258,7 +270,7 @@ void enqueue_gemm(const char* rung, const typename Format::Element* x,
                    : M <= 32 ? enqueue_plan<Format, Epilogue, ThirtyTwo>
                              : enqueue_plan<Format, Epilogue, SixtyFour>;
   run(reinterpret_cast<const uint4*>(x), reinterpret_cast<const uint4*>(w),
-      reinterpret_cast<std::uint32_t*>(y), epilogue, M, N, pieces, stream);
+      reinterpret_cast<uint2*>(y), epilogue, M, N, pieces, stream);
 }
 
 }  // namespace qlab::skinny
