@@ -26,6 +26,9 @@
 /// block, and consecutive steps make up the part of a block of a cluster. Two runs give the same bits.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+
 #include "common/contract.h"
 #include "simt/cluster.h"
 #include "simt/ptx.h"
@@ -37,42 +40,46 @@ inline constexpr int kLanes = 32;
 inline constexpr int kEight = 8;       // tokens of an mma
 inline constexpr int kMmaRows = 16;    // of W
 inline constexpr int kStepPieces = 4;  // of 16 bytes of a row, for a warp at a time: two mmas
-inline constexpr int kBytesOfLoad = 16 * kLanes;  // that a warp copies by one instruction
 
-/// Who does what in a block, and how far ahead it copies. A multiprocessor needs some 40 KB on their way
-/// to read at full speed: a block has (kStages - 1) · warps · kStrips KB of W.
-template <int kEights_, int kStrips_, int kRowWarps_, int kDepthWarps_, int kStages_, int kBlocks_>
+/// Who does what in a block, and how far ahead it copies. A multiprocessor needs some 40 KB of W on their
+/// way to read at full speed: a block has (stages - 1) · row_warps · depth_warps · strips KB.
+struct Choice {
+  int eights;       ///< times eight tokens
+  int strips;       ///< of 16 rows, for a warp: they share X in registers
+  int row_warps;    ///< warps with other rows: they share X in shared memory
+  int depth_warps;  ///< warps with the same rows and other steps of K
+  int stages;
+  int blocks;  ///< of a multiprocessor
+};
+// Up to 16 tokens: the rows of one multiprocessor suffice for a block, and no barrier is needed until the
+// end. More tokens would read X as often as W, or oftener; now 128 rows share it, and the blocks of a
+// cluster share K. Two blocks of four stages fit a multiprocessor, one fits those of capability 8.6.
+inline constexpr Choice kEightTokens{1, 1, 1, 8, 6, 3};
+inline constexpr Choice kSixteenTokens{2, 2, 1, 8, 4, 2};
+inline constexpr Choice kThirtyTwoTokens{4, 2, 4, 2, 4, 2};
+inline constexpr Choice kSixtyFourTokens{8, 2, 4, 2, 4, 2};
+
+/// What follows from a choice.
+template <Choice kChoice>
 struct Plan {
-  static constexpr int kEights = kEights_;  ///< times eight tokens
-  static constexpr int kStrips = kStrips_;  ///< of 16 rows, for a warp: they share X in registers
-  static constexpr int kRowWarps = kRowWarps_;  ///< warps with other rows: they share X in memory
-  static constexpr int kDepthWarps =
-      kDepthWarps_;  ///< warps with the same rows and other steps of K
-  static constexpr int kStages = kStages_;
-  static constexpr int kBlocks = kBlocks_;  ///< of a multiprocessor
+  static constexpr int kEights = kChoice.eights, kStrips = kChoice.strips;
+  static constexpr int kRowWarps = kChoice.row_warps, kDepthWarps = kChoice.depth_warps;
+  static constexpr int kStages = kChoice.stages, kBlocks = kChoice.blocks;
   static constexpr int kTokens = kEights * kEight;
   static constexpr int kRows = kMmaRows * kStrips * kRowWarps;  ///< of W, for a block
   static constexpr int kWarps = kRowWarps * kDepthWarps;
   static constexpr int kThreads = kWarps * kLanes;
   static constexpr int kW = kWarps * kStrips * 2 * kLanes;   ///< loads of 16 bytes of a stage: W
   static constexpr int kX = kDepthWarps * kEights * kLanes;  ///< and X
-  static constexpr int kStageBytes = (kW + kX) * 16;
   static constexpr int kSumRow = kRows + 4;  ///< sums of a token: 4 more, and lanes meet 32 banks
-  static constexpr int kSumBytes = kDepthWarps * kTokens * kSumRow * 4;
   static constexpr int kSharedBytes =
-      kStages * kStageBytes > kSumBytes ? kStages* kStageBytes : kSumBytes;
+      std::max(kStages * (kW + kX) * 16, kDepthWarps* kTokens* kSumRow * 4);
   /// Steps of a warp for a row of so many pieces of 16 bytes.
   __host__ __device__ static constexpr int rounds(int pieces) {
     return (pieces + kDepthWarps * kStepPieces - 1) / (kDepthWarps * kStepPieces);
   }
   static_assert(kEights % kRowWarps == 0, "row warps share the copies of X equally");
 };
-// Up to 16 tokens fit one multiprocessor's share of rows: no barrier until the end. More would read X as
-// often as W; eight warps share it, 128 rows, and the blocks of a cluster share K.
-using Eight = Plan<1, 1, 1, 8, 6, 3>;
-using Sixteen = Plan<2, 2, 1, 8, 4, 2>;
-using ThirtyTwo = Plan<4, 2, 4, 2, 4, 2>;
-using SixtyFour = Plan<8, 2, 4, 2, 4, 2>;
 
 /// A thread's place.
 template <class P>
@@ -118,8 +125,7 @@ __device__ void fill(uint4* stage, const Place<P>& me, const Rows& x, const Rows
   QLAB_UNROLL
   for (int i = 0; i < 2 * P::kStrips; ++i) w.copy(stage + me.w(i), 8 * i, step, in_row, pieces);
   QLAB_UNROLL
-  for (int e = 0; e < P::kEights;
-       e += P::kRowWarps) {  // the warps with these bytes of K share them
+  for (int e = 0; e < P::kEights; e += P::kRowWarps) {  // shared with warps of the same bytes of K
     x.copy(stage + me.x(e + me.row_warp), kEight * e, step, in_row, pieces);
   }
 }
@@ -148,6 +154,41 @@ template <class Sum>
 struct alignas(16) Four {
   Sum of[4];
 };
+
+/// This lane's sums → sums [kDepthWarps, kTokens, kSumRow] in shared memory.
+template <class P, class Sum>
+__device__ void leave(Sum* sums, const Sum (&sum)[P::kStrips][P::kEights][4], const Place<P>& me) {
+  QLAB_UNROLL
+  for (int s = 0; s < P::kStrips; ++s) {
+    const int row = me.first_row() + s * kMmaRows + me.g;
+    QLAB_UNROLL
+    for (int e = 0; e < P::kEights; ++e) {
+      QLAB_UNROLL
+      for (int c = 0; c < 4; ++c) {  // tokens 2t, 2t + 1 of row g, then of row g + 8
+        const int token = e * kEight + 2 * me.t + c % 2;
+        sums[(me.depth_warp * P::kTokens + token) * P::kSumRow + row + c / 2 * 8] = sum[s][e][c];
+      }
+    }
+  }
+}
+
+/// Those at `at` of all warps of all blocks of the cluster, added in the order of parts and warps.
+template <class P, class Sum>
+__device__ Four<Sum> add_up(const Sum* at, int parts) {
+  Four<Sum> total = {};
+  QLAB_UNROLL
+  for (int p = 0; p < parts; ++p) {
+    const Sum* const theirs = cluster_shared(at, p);
+    QLAB_UNROLL
+    for (int d = 0; d < P::kDepthWarps; ++d) {
+      const Four<Sum> more =
+          *reinterpret_cast<const Four<Sum>*>(theirs + d * (P::kTokens * P::kSumRow));
+      QLAB_UNROLL
+      for (int c = 0; c < 4; ++c) total.of[c] += more.of[c];
+    }
+  }
+  return total;
+}
 
 /// \tparam Format    Element, Sum of 4 bytes, and mma(d, a, b): 32 bytes along K
 /// \tparam Epilogue  rows(m), columns(n): what it wants of row m of Y, of columns n and n + 1;
@@ -192,38 +233,16 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
   }
 
   // Store:   sums → shared memory → one sum each → Y. The blocks of a cluster share the elements of Y.
-  Sum* const sums = reinterpret_cast<Sum*>(memory);  // [kDepthWarps, kTokens, kSumRow]
+  Sum* const sums = reinterpret_cast<Sum*>(memory);
   __syncthreads();  // all reads of the stages are done, sums may be written there
-  QLAB_UNROLL
-  for (int s = 0; s < P::kStrips; ++s) {
-    const int row = me.first_row() + s * kMmaRows + me.g;
-    QLAB_UNROLL
-    for (int e = 0; e < P::kEights; ++e) {
-      QLAB_UNROLL
-      for (int c = 0; c < 4; ++c) {  // tokens 2t, 2t + 1 of row g, then of row g + 8
-        const int token = e * kEight + 2 * me.t + c % 2;
-        sums[(me.depth_warp * P::kTokens + token) * P::kSumRow + row + c / 2 * 8] = sum[s][e][c];
-      }
-    }
-  }
+  leave(sums, sum, me);
   cluster_sync();  // the sums of all warps of all parts are written, and now read
   constexpr int kFours = P::kRows / 4;
   const int first = part * P::kThreads + static_cast<int>(threadIdx.x);
   for (int i = first; i < M * kFours; i += parts * P::kThreads) {
     const int m = i / kFours, row = i % kFours * 4, n = n0 + row;
     if (n >= N) continue;
-    Four<Sum> total = {};
-    QLAB_UNROLL
-    for (int p = 0; p < parts; ++p) {
-      const Sum* const theirs = cluster_shared(sums + m * P::kSumRow + row, p);
-      QLAB_UNROLL
-      for (int d = 0; d < P::kDepthWarps; ++d) {
-        const Four<Sum> more =
-            *reinterpret_cast<const Four<Sum>*>(theirs + d * (P::kTokens * P::kSumRow));
-        QLAB_UNROLL
-        for (int c = 0; c < 4; ++c) total.of[c] += more.of[c];
-      }
-    }
+    const Four<Sum> total = add_up<P>(sums + m * P::kSumRow + row, parts);
     const auto token = epilogue.rows(m);
     Y[(static_cast<std::size_t>(m) * N + n) / 4] =
         make_uint2(epilogue.pair(token, 0, epilogue.columns(n), total.of[0], total.of[1]),
@@ -265,10 +284,10 @@ void enqueue_gemm(const char* rung, const typename Format::Element* x,
   QLAB_CHECK(M <= kMostTokens, rung, ": M=", M, "; it takes up to ", kMostTokens,
              " tokens, use a rung of tiles for more");
   const int pieces = K / (16 / static_cast<int>(sizeof(typename Format::Element)));
-  const auto run = M <= 8    ? enqueue_plan<Format, Epilogue, Eight>
-                   : M <= 16 ? enqueue_plan<Format, Epilogue, Sixteen>
-                   : M <= 32 ? enqueue_plan<Format, Epilogue, ThirtyTwo>
-                             : enqueue_plan<Format, Epilogue, SixtyFour>;
+  const auto run = M <= 8    ? enqueue_plan<Format, Epilogue, Plan<kEightTokens>>
+                   : M <= 16 ? enqueue_plan<Format, Epilogue, Plan<kSixteenTokens>>
+                   : M <= 32 ? enqueue_plan<Format, Epilogue, Plan<kThirtyTwoTokens>>
+                             : enqueue_plan<Format, Epilogue, Plan<kSixtyFourTokens>>;
   run(reinterpret_cast<const uint4*>(x), reinterpret_cast<const uint4*>(w),
       reinterpret_cast<uint2*>(y), epilogue, M, N, pieces, stream);
 }
