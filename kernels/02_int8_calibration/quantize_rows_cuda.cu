@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// quantize_rows_cuda: a block a row. Its threads find the largest magnitude, then read the row again, from
-/// the cache, and round it.
+/// quantize_rows_cuda: a block a row. Its threads find the largest magnitude, then read the row
+/// again, from the cache, and round it.
 #include "02_int8_calibration/quantize_rows_cuda.h"
 
 namespace qlab {
@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kThreads)
   QLAB_UNROLL
   for (int w = 0; w < kWarps; ++w) largest = max(largest, largest_of[w]);
 
-  // Compute: a scale, never subnormal: a 127th of the smallest half above 0 is far from FP32's smallest.
+  // Compute: a scale. It is normal in FP32, like a 127th of the smallest half above 0.
   const float step = largest == 0 ? 1.0F : __fdiv_rn(float_of(largest), 127.0F);
   if (thread == 0) scale[m] = step;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What v4_in_flight and v5_mma share: a word of codes as a fragment of an mma, and how a block tells
-/// others what it has written.
+/// What v4_in_flight and v5_mma share: a word of codes as a fragment of an mma, and how a block
+/// tells others what it has written.
 ///
 /// Teaches      the lower four bits of a byte are one row and the upper four another: both come out
 ///              by one lop3 each, without a shift

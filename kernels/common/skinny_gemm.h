@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The product Y = X · Wᵀ of few tokens, whatever the elements: all that matters is that W is always on
-/// its way.
+/// The product Y = X · Wᵀ of few tokens, whatever the elements: all that matters is that W is
+/// always on its way.
 ///
 /// Bottleneck   memory: each byte of W meets at most 64 tokens
-/// Bytes moved  W once from memory. X from the L2, M / (rows of a block) times the bytes of W: that is why
-///              many tokens need blocks of many rows, and these must share K to be many enough
+/// Bytes moved  W once from memory. X from the L2, M / (rows of a block) times the bytes of W: that
+///              is why many tokens need blocks of many rows, and such blocks are few: they share K
 /// FLOPs        2·M·N·K, and those of the tokens that fill up eight
-/// Teaches      W as the operand A of mma.sync, 16 rows; tokens as its 8 columns. K is only a sum, so its
-///              order within an mma may be any that A and B have in common: with the 16 bytes that a lane
-///              copies it has its words of two mmas, and nobody else needs them. Shared memory is then a
-///              queue of each thread's own: no ldmatrix, no banks in conflict, no barrier
-/// Leaves out   more than 64 tokens (mma_gemm, hopper_gemm); clusters before Hopper, so there many tokens
-///              of a small W leave multiprocessors idle
+/// Teaches      W as the operand A of mma.sync, 16 rows; tokens as its 8 columns. K is only a sum,
+///              so its order within an mma may be any that A and B have in common: with the 16
+///              bytes that a lane copies it has its words of two mmas, and nobody else needs them.
+///              Shared memory is then a queue of each thread's own: no ldmatrix, no banks in
+///              conflict, no barrier
+/// Leaves out   more than 64 tokens (mma_gemm, hopper_gemm); clusters before Hopper, so there many
+///              tokens of a small W leave multiprocessors idle
 ///
-/// Lane 4g + t brings, of 64 bytes of K, bytes 16t … 16t + 15 of the rows g and g + 8 of W and of token g:
+/// Of 64 bytes of K, lane 4g + t brings 16t … 16t + 15: of rows g and g + 8 of W, and of token g.
 ///
 ///   bytes of K   16t …  + 3   16t + 4 …   16t + 8 …   16t + 12 …
 ///   mma          first        first       second      second
@@ -22,8 +23,8 @@
 ///   a, row g + 8 word 1       word 3      word 1      word 3
 ///   b, token g   word 0       word 1      word 0      word 1
 ///
-/// K is split three times, and each sum has its fixed order: steps of 64 bytes go round the warps of a
-/// block, and consecutive steps make up the part of a block of a cluster. Two runs give the same bits.
+/// K is split twice: a block of a cluster has consecutive steps of 64 bytes, which go round its
+/// warps. Sums are added in the order of blocks and warps, so two runs give the same bits.
 #pragma once
 
 #include <algorithm>
@@ -41,8 +42,8 @@ inline constexpr int kEight = 8;       // tokens of an mma
 inline constexpr int kMmaRows = 16;    // of W
 inline constexpr int kStepPieces = 4;  // of 16 bytes of a row, for a warp at a time: two mmas
 
-/// Who does what in a block, and how far ahead it copies. A multiprocessor needs some 40 KB of W on their
-/// way to read at full speed: a block has (stages - 1) · row_warps · depth_warps · strips KB.
+/// Who does what in a block, and how far ahead it copies. A multiprocessor needs some 40 KB of W on
+/// their way to read at full speed: a block has (stages - 1) · row_warps · depth_warps · strips KB.
 struct Choice {
   int eights;       ///< times eight tokens
   int strips;       ///< of 16 rows, for a warp: they share X in registers
@@ -51,9 +52,10 @@ struct Choice {
   int stages;
   int blocks;  ///< of a multiprocessor
 };
-// Up to 16 tokens: the rows of one multiprocessor suffice for a block, and no barrier is needed until the
-// end. More tokens would read X as often as W, or oftener; now 128 rows share it, and the blocks of a
-// cluster share K. Two blocks of four stages fit a multiprocessor, one fits those of capability 8.6.
+// Up to 16 tokens: the rows of one multiprocessor suffice for a block, and no barrier is needed
+// until the end. More tokens would read X as often as W, or oftener; now 128 rows share it, and the
+// blocks of a cluster share K. Two blocks of four stages fit a multiprocessor, one fits those of
+// capability 8.6.
 inline constexpr Choice kEightTokens{1, 1, 1, 8, 6, 3};
 inline constexpr Choice kSixteenTokens{2, 2, 1, 8, 4, 2};
 inline constexpr Choice kThirtyTwoTokens{4, 2, 4, 2, 4, 2};
@@ -109,7 +111,7 @@ struct Rows {
       : matrix(of),
         at(first < rows ? of + static_cast<std::size_t>(first) * pieces + t : of),
         left(rows - first) {}
-  /// Starts the copy of 16 bytes of row first + ahead, in step `step`. What does not exist becomes 0.
+  /// Starts the copy of 16 bytes of row first + ahead. What does not exist becomes 0.
   __device__ void copy(uint4* to, int ahead, int step, bool in_row, int pieces) const {
     const bool valid = ahead < left && in_row;
     const uint4* const from = at + static_cast<std::size_t>(ahead) * pieces + step * kStepPieces;
@@ -225,14 +227,14 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
   Sum sum[P::kStrips][P::kEights][4] = {};
   for (int round = begin; round < end; ++round) {
     ptx::cp_async_wait<P::kStages - 2>();
-    // Others' copies of X have arrived, and their reads of the stage to be filled are done. A warp that
-    // shares its bytes of K with nobody has copied itself what it reads.
+    // Others' copies of X have arrived, and their reads of the stage to be filled are done. A warp
+    // that shares its bytes of K with nobody has copied itself what it reads.
     if constexpr (P::kRowWarps > 1) __syncthreads();
     ask(round + P::kStages - 1);
     multiply<Format, P>(sum, memory + (round - begin) % P::kStages * (P::kW + P::kX), me);
   }
 
-  // Store:   sums → shared memory → one sum each → Y. The blocks of a cluster share the elements of Y.
+  // Store:   sums → shared memory → one sum each → Y, of which a block of the cluster has a share.
   Sum* const sums = reinterpret_cast<Sum*>(memory);
   __syncthreads();  // all reads of the stages are done, sums may be written there
   leave(sums, sum, me);
@@ -251,8 +253,8 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
   if (parts > 1) cluster_sync();  // nobody leaves while others read its sums
 }
 
-/// As many parts of K as give nine of ten multiprocessors a block: 1, 2, 4 or 8, since so many fit whatever
-/// groups of multiprocessors a GPU has.
+/// As many parts of K as give nine of ten multiprocessors a block: 1, 2, 4 or 8, since so many fit
+/// whatever groups of multiprocessors a GPU has.
 inline int parts_of_k(int tiles, int rounds) {
   int parts = 1;
   while (2 * parts <= kMostClusterBlocks && 2 * parts <= rounds &&
@@ -273,8 +275,8 @@ void enqueue_plan(const uint4* x, const uint4* w, uint2* y, const Epilogue& epil
                    P::kThreads, P::kSharedBytes, kernel, x, w, y, epilogue, M, N, pieces);
 }
 
-/// Y: elements of 16 bits, [M, N], N a multiple of 4. X [M, K], W [N, K]: rows of whole pieces of 16
-/// bytes. All 16-byte aligned.
+/// Y: elements of 16 bits, [M, N], N a multiple of 4. X [M, K], W [N, K]: rows of whole pieces of
+/// 16 bytes. All 16-byte aligned.
 /// \throws ContractError when M is above kMostTokens
 template <class Format, class Epilogue, class Y>
 void enqueue_gemm(const char* rung, const typename Format::Element* x,

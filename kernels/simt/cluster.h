@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Clusters: neighbouring blocks that run at the same time and read each other's shared memory (Hopper
-/// and later). Elsewhere, and on the CPU, a cluster is one block, and the same source still holds.
+/// Clusters: neighbouring blocks that run at the same time and read each other's shared memory
+/// (Hopper and later). Elsewhere, and on the CPU, a cluster is one block.
 ///
 /// The words are those of the PTX ISA, "barrier.cluster" and "mapa".
 #pragma once
@@ -19,7 +19,7 @@ inline constexpr int kMostClusterBlocks = 8;
 #define QLAB_CLUSTERS
 #endif
 
-/// All threads of all blocks of this cluster have arrived, and what they wrote to shared memory is seen.
+/// All threads of this cluster have arrived, and see what they wrote to shared memory.
 __device__ inline void cluster_sync() {
 #if defined(QLAB_CLUSTERS)
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::
@@ -42,8 +42,8 @@ __device__ const T* cluster_shared(const T* mine, [[maybe_unused]] int rank) {
 }
 #undef QLAB_CLUSTERS
 
-/// How many blocks a cluster of this kernel may have: 1 where the GPU, or what nvcc was asked for, has no
-/// clusters.
+/// How many blocks a cluster of this kernel may have: 1 where the GPU, or what nvcc was asked for,
+/// has no clusters.
 template <class... P>
 int most_cluster_blocks([[maybe_unused]] void (*kernel)(P...)) {
 #if defined(__CUDACC__)

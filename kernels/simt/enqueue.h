@@ -16,7 +16,7 @@ namespace qlab {
 
 using Stream = cudaStream_t;
 
-/// Lets the kernel's blocks have that much dynamic shared memory each, and share a multiprocessor's.
+/// Lets each block of the kernel have that much dynamic shared memory.
 template <class... P>
 void share_memory(void (*kernel)(P...), std::size_t shared_bytes) {
   const auto set = [kernel](cudaFuncAttribute attribute, int value) {

@@ -112,8 +112,8 @@ __device__ __forceinline__ std::uint32_t prmt(std::uint32_t a, std::uint32_t b, 
   return d;
 }
 
-/// 16 bytes that no kernel of this launch writes, past the L1: each is read once, and would only push
-/// out what is read again.
+/// 16 bytes that no kernel of this launch writes, past the L1: each is read once, and would only
+/// push out what is read again.
 __device__ __forceinline__ uint4 load_once(const uint4* address) {
   uint4 v;
   asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"

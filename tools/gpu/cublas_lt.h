@@ -77,8 +77,8 @@ class LtProduct {
   /// Whether cuBLASLt has an algorithm for this product; without one it cannot run.
   bool exists() const { return count_ > 0; }
 
-  /// Tries what is proposed, each some times, and keeps the fastest. weights(i): W of call i, each another
-  /// copy, so that none is in the L2: there another algorithm may be the fastest.
+  /// Tries what is proposed, each some times, and keeps the fastest. weights(i): W of call i, each
+  /// another copy, so that none is in the L2: there another algorithm may be the fastest.
   void choose(const void* x, const std::function<const void*(std::size_t)>& weights, void* y,
               Stream stream) {
     if (!exists()) return;
