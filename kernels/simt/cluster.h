@@ -6,8 +6,6 @@
 /// The words are those of the PTX ISA, "barrier.cluster" and "mapa".
 #pragma once
 
-#include <algorithm>
-
 #include "simt/enqueue.h"
 
 namespace qlab {
@@ -57,7 +55,7 @@ int most_cluster_blocks([[maybe_unused]] void (*kernel)(P...)) {
 #endif
 }
 
-/// enqueue() with clusters of all blocks that differ in y.
+/// enqueue() with clusters of all blocks that differ in y: at most most_cluster_blocks().
 template <class... P, class... A>
 void enqueue_clusters(Stream stream, dim3 grid, dim3 block, std::size_t shared_bytes,
                       void (*kernel)(P...), A&&... arguments) {
@@ -74,6 +72,9 @@ void enqueue_clusters(Stream stream, dim3 grid, dim3 block, std::size_t shared_b
                 "enqueue of clusters");
     return;
   }
+#else
+  QLAB_CHECK(grid.y == 1, "enqueue_clusters: clusters of ", grid.y,
+             " blocks; the CPU runs a block at a time, ask most_cluster_blocks()");
 #endif
   enqueue(stream, grid, block, shared_bytes, kernel, std::forward<A>(arguments)...);
 }
