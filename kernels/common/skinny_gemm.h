@@ -250,7 +250,7 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
         make_uint2(epilogue.pair(token, 0, epilogue.columns(n), total.of[0], total.of[1]),
                    epilogue.pair(token, 0, epilogue.columns(n + 2), total.of[2], total.of[3]));
   }
-  if (parts > 1) cluster_sync();  // nobody leaves while others read its sums
+  if (parts > 1) cluster_meet();  // nobody leaves while others read its sums
 }
 
 /// As many parts of K as give nine of ten multiprocessors a block: 1, 2, 4 or 8, since so many fit

@@ -27,6 +27,17 @@ __device__ inline void cluster_sync() {
 #endif
 }
 
+/// All threads of this cluster have arrived, no more: what they wrote need not be seen yet. Before the
+/// end of a kernel it keeps a block's shared memory until others have used what they read there.
+__device__ inline void cluster_meet() {
+#if defined(QLAB_CLUSTERS)
+  asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.aligned;" ::
+                   : "memory");
+#else
+  __syncthreads();  // nobody else reads this block's shared memory: no access depends on it
+#endif
+}
+
 /// The same place in the shared memory of block `rank` of this cluster.
 template <class T>
 __device__ const T* cluster_shared(const T* mine, [[maybe_unused]] int rank) {
@@ -77,18 +88,6 @@ void enqueue_clusters(Stream stream, dim3 grid, dim3 block, std::size_t shared_b
              " blocks; the CPU runs a block at a time, ask most_cluster_blocks()");
 #endif
   enqueue(stream, grid, block, shared_bytes, kernel, std::forward<A>(arguments)...);
-}
-
-/// Multiprocessors of the GPU at hand; on the CPU as many as a small one has.
-inline int multiprocessors() {
-#if defined(__CUDACC__)
-  int device = 0, count = 0;
-  simt::check(cudaGetDevice(&device), "device");
-  simt::check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "device");
-  return count;
-#else
-  return 8;
-#endif
 }
 
 }  // namespace qlab

@@ -2,7 +2,7 @@
 /// \file
 /// enqueue: a kernel behind others in a stream, without waiting for it, so that several launches
 /// can become one CUDA graph. On the CPU there are no streams: the kernel has run when enqueue
-/// returns.
+/// returns. And how many multiprocessors there are to share the work.
 #pragma once
 
 #include <cstddef>
@@ -51,5 +51,17 @@ void enqueue(Stream, dim3 grid, dim3 block, std::size_t shared_bytes, void (*ker
 }
 
 #endif
+
+/// Multiprocessors of the GPU at hand; on the CPU as many as a small one has.
+inline int multiprocessors() {
+#if defined(__CUDACC__)
+  int device = 0, count = 0;
+  simt::check(cudaGetDevice(&device), "device");
+  simt::check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "device");
+  return count;
+#else
+  return 8;
+#endif
+}
 
 }  // namespace qlab

@@ -31,7 +31,7 @@ __global__ void read_neighbours(int* out) {
   }
   const int block = static_cast<int>(blockIdx.x * gridDim.y) + y;
   out[block * kThreads + thread] = digits;
-  cluster_sync();  // nobody leaves while others read its numbers
+  cluster_meet();  // nobody leaves while others read its numbers
 }
 
 TEST_F(Cluster, LetsBlocksReadEachOthersSharedMemory) {

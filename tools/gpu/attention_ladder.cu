@@ -16,7 +16,6 @@ namespace {
 
 constexpr int kHeads = 32, kKvHeads = 8, kHeadDim = 128;  // of Llama-3-8B
 constexpr float kHeadScale = 0.5F;
-constexpr int kLoads = 8, kReaders = 256;  // of a thread, threads of a block
 
 /// Codes that are finite: FP16 within 1, E4M3 within 1.875, INT8 and INT4 any.
 __global__ void codes_kernel(DecodeFormat format, std::uint32_t* words, std::size_t count) {
@@ -37,29 +36,6 @@ __global__ void scales_kernel(half* scales, half2* grids, std::size_t count) {
     if (scales != nullptr) scales[i] = __float2half_rn(0.005F + 0.01F * part);
     if (grids != nullptr) grids[i] = __floats2half2_rn(0.05F + 0.1F * part, -1.5F * part);
   }
-}
-
-/// A thread has kLoads loads in flight, and is done.
-__global__ void __launch_bounds__(kReaders)
-    read_kernel(const uint4* __restrict__ in, std::size_t count, unsigned* never) {
-  const std::size_t first = std::size_t{blockIdx.x} * (kLoads * kReaders) + threadIdx.x;
-  uint4 v[kLoads];
-#pragma unroll
-  for (int i = 0; i < kLoads; ++i) {
-    const std::size_t at = first + static_cast<std::size_t>(i) * kReaders;
-    v[i] = at < count ? in[at] : uint4{0, 0, 0, 0};
-  }
-  unsigned seen = 0;
-#pragma unroll
-  for (int i = 0; i < kLoads; ++i) seen |= v[i].x ^ v[i].y ^ v[i].z ^ v[i].w;
-  if (seen == 0x1234'5678) *never = seen;  // keeps the loads
-}
-
-int multiprocessors() {
-  int device = 0, count = 0;
-  simt::check(cudaGetDevice(&device), "device");
-  simt::check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "device");
-  return count;
 }
 
 template <class T>
@@ -125,11 +101,7 @@ class Attention {
          stream);
   }
   void read(std::size_t copy, Stream stream) {
-    const std::size_t words = static_cast<std::size_t>(cost().bytes) / 16;
-    const std::size_t blocks = (words + kLoads * kReaders - 1) / (kLoads * kReaders);
-    enqueue(stream, dim3(static_cast<unsigned>(blocks)), kReaders, 0, read_kernel,
-            static_cast<const uint4*>(tensor(copy, 0).codes), words,
-            reinterpret_cast<unsigned*>(m_.data()));
+    plain_.enqueue_read(tensor(copy, 0).codes, static_cast<std::size_t>(cost().bytes), stream);
   }
   void poison(Stream stream) { poison_nan(out_, stream); }
 
@@ -211,6 +183,7 @@ class Attention {
   int batch_, context_, splits_;
   std::size_t rows_, codes_bytes_, copies_;  // of K, or of V, in one cache
   std::vector<int> lengths_;
+  PlainRead plain_;
   simt::Buffer<std::uint8_t> codes_;   // [copies, K and V, batch, n_kv_heads, context, row]
   simt::Buffer<half> scales_;          // [copies, K and V, batch, n_kv_heads, context]
   simt::Buffer<std::uint32_t> grids_;  // [copies, K and V, batch, n_kv_heads, context]

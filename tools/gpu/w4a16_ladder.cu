@@ -60,14 +60,6 @@ std::vector<half> random_tokens(int M, int K) {
   return x;
 }
 
-int blocks_at_a_time() {
-  int device = 0, multiprocessors = 0;
-  simt::check(cudaGetDevice(&device), "device");
-  simt::check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device),
-              "device");
-  return 2 * multiprocessors;
-}
-
 /// All that the contenders of one problem use. Y has as many copies as the weights.
 class Operands {
  public:
@@ -77,7 +69,8 @@ class Operands {
         K_(K),
         cost_(w4a16_gemm_cuda_cost(M, N, K, kGroupSize)),
         copies_(copies_of(weight_bytes())),
-        scratch_(N, blocks_at_a_time()) {
+        scratch_(N, 2 * multiprocessors())  // as many blocks as run at a time
+  {
     const test::W4A16HostWeights w = random_weights(N, K);
     const std::vector<half> x = random_tokens(M, K);
     take_samples(x, w);
