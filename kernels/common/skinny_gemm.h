@@ -11,9 +11,10 @@
 ///              so its order within an mma may be any that A and B have in common: with the 16
 ///              bytes that a lane copies it has its words of two mmas, and nobody else needs them.
 ///              Shared memory is then a queue of each thread's own: no ldmatrix, no banks in
-///              conflict, no barrier
-/// Leaves out   more than 64 tokens (mma_gemm, hopper_gemm); clusters before Hopper, so there many
-///              tokens of a small W leave multiprocessors idle
+///              conflict, and, where warps do not share X, no barrier
+/// Leaves out   more than 64 tokens (mma_gemm, hopper_gemm); blocks that share K without clusters,
+///              before Hopper: sums would need memory that each caller brings (w4a16_gemm_cuda has
+///              it). There, more than 16 tokens of a small W leave multiprocessors idle
 ///
 /// Of 64 bytes of K, lane 4g + t brings 16t … 16t + 15: of rows g and g + 8 of W, and of token g.
 ///
