@@ -6,8 +6,8 @@
 /// Bytes moved  read 2·N·K (W) + 2·M·K (X), written 2·M·N (Y), if every element is moved once
 /// FLOPs        2·M·N·K
 /// Teaches      each rung takes away what the one before waited for: reads without neighbours, the same
-///              reads again, plain multiply-adds, waiting for a tile, asking for tiles; and that up to 64
-///              tokens are another problem, with a kernel of its own
+///              reads again, plain multiply-adds, waiting for a tile, asking for tiles; and that up
+///              to 64 tokens are another problem, with a kernel of its own
 /// Leaves out   weights in fewer bits (w8a8_gemm_cuda, w4a16_gemm_cuda); M = 1 by hand (fp16_gemv)
 ///
 /// The elements of both formats are `half` and `__nv_bfloat16`; sums are FP32. The baseline of all other
@@ -26,11 +26,11 @@ constexpr Cost gemm_cuda_cost(std::int64_t M, std::int64_t N, std::int64_t K) {
 }
 
 /// Y[m, n] = Σₖ X[m, k] · W[n, k], summed in FP32 and rounded once. All rungs have this form.
-/// \param X  [M, K] activations on the device
+/// \param X  [M, K] activations on the device, as all operands 16-byte aligned
 /// \param W  [N, K] weights on the device
 /// \param Y  [M, N] on the device, written in full, nothing outside it
-/// \throws ContractError when M, N or K is below 1, M above what the rung takes, or K or N no multiple of
-///         8 (rows are moved in pieces of 16 bytes); simt::Error when the launch fails
+/// \throws ContractError when M, N or K is below 1, M above what the rung takes, or K or N no
+///         multiple of 8 (rows are moved in pieces of 16 bytes); simt::Error when the launch fails
 template <class T>
 using GemmCuda = void(const T* X, const T* W, T* Y, int M, int N, int K, Stream stream);
 
@@ -51,7 +51,7 @@ void gemm_cuda_v4_wgmma(const T* X, const T* W, T* Y, int M, int N, int K, Strea
 template <class T>
 void gemm_cuda_v5_persistent(const T* X, const T* W, T* Y, int M, int N, int K, Stream stream);
 
-/// Rung 6: up to 64 tokens: W is read once, by warps that split K, and hardly anything else happens.
+/// Rung 6: up to 64 tokens: warps split K and read W, once, and hardly anything else happens.
 template <class T>
 void gemm_cuda_v6_skinny(const T* X, const T* W, T* Y, int M, int N, int K, Stream stream);
 
@@ -79,12 +79,12 @@ constexpr GemmCuda<T>* gemm_cuda_for(int M, [[maybe_unused]] int capability) {
   return gemm_cuda_v3_mma<T>;
 }
 
-/// Allowed error of a sum in FP32, as a factor of Σ|x||w|: v6_skinny's, which no other rung exceeds.
+/// Allowed error of a sum in FP32, as a factor of Σ|x||w|: v6_skinny's, the largest of all rungs.
 ///
-/// fp16_gemm_mma_error() explains how an mma loses 18 times u = 2⁻²³. v6_skinny takes 32 of K by two of
-/// them, also where 16 are left; each of these has then at most 8 products, a sum and a result: 20 in place
-/// of 18. Adding up the sums of warps and blocks loses u once for each of them that is not 0, but what
-/// begins such a sum is a 0 that an mma cannot lose.
+/// fp16_gemm_mma_error() explains how an mma loses 18 times u = 2⁻²³. v6_skinny takes 32 of K by
+/// two of them, also where 16 are left; each of these has then at most 8 products, a sum and a
+/// result: 20 in place of 18. Adding up the sums of warps and blocks loses u once for each of them
+/// that is not 0, but what begins such a sum is a 0 that an mma cannot lose.
 constexpr double gemm_cuda_error(std::int64_t K) {
   const double operations = 18 * static_cast<double>((K + 15) / 16) + 2;
   return operations * 0x1p-23 / (1 - operations * 0x1p-23);

@@ -2,8 +2,8 @@
 /// \file
 /// gemm_cuda, rung 6: few tokens, for which reading W is all the work.
 ///
-/// Idea    the kernel of common/skinny_gemm.h in FP16 or BF16: W is the operand A, tokens are columns, the
-///         warps of a block split K, and so do blocks where rows are few
+/// Idea    the kernel of common/skinny_gemm.h in FP16 or BF16: W is the operand A, tokens are
+///         columns, the warps of a block split K, and so do blocks where rows are few
 /// Before  tiles of 128 rows of X, mostly empty, and too few of them to keep memory busy
 /// Needs   any GPU from Ampere on; M ≤ 64
 #include "01_fp16_baseline/gemm_cuda.h"

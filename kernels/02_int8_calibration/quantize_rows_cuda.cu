@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// quantize_rows_cuda: a block a row. Its threads find the largest magnitude, then read the row again, from
-/// the cache, and round it.
+/// quantize_rows_cuda: a block a row. Its threads find the largest magnitude, then read the row
+/// again, from the cache, and round it.
 #include "02_int8_calibration/quantize_rows_cuda.h"
 
 namespace qlab {
@@ -18,7 +18,6 @@ __device__ inline std::uint32_t bits_of(const uint4& words, int i) {
 __device__ inline float float_of(std::uint32_t bits) {
   return __half2float(__ushort_as_half(static_cast<unsigned short>(bits)));
 }
-__device__ inline std::uint32_t larger(std::uint32_t a, std::uint32_t b) { return a < b ? b : a; }
 
 __global__ void __launch_bounds__(kThreads)
     quantize_rows_kernel(const uint4* __restrict__ X,  // [M, pieces]  eight halves
@@ -37,15 +36,15 @@ __global__ void __launch_bounds__(kThreads)
   for (int p = thread; p < pieces; p += kThreads) {
     const uint4 words = row[p];
     QLAB_UNROLL
-    for (int i = 0; i < kPiece; ++i) largest = larger(largest, bits_of(words, i) & 0x7FFF);
+    for (int i = 0; i < kPiece; ++i) largest = max(largest, bits_of(words, i) & 0x7FFF);
   }
   largest = __reduce_max_sync(~0U, largest);
   if (thread % kLanes == 0) largest_of[thread / kLanes] = largest;
   __syncthreads();  // all warps' maxima are written, and now read
   QLAB_UNROLL
-  for (int w = 0; w < kWarps; ++w) largest = larger(largest, largest_of[w]);
+  for (int w = 0; w < kWarps; ++w) largest = max(largest, largest_of[w]);
 
-  // Compute: a scale, never subnormal: a 127th of the smallest half above 0 is far from FP32's smallest.
+  // Compute: a scale. It is normal in FP32, like a 127th of the smallest half above 0.
   const float step = largest == 0 ? 1.0F : __fdiv_rn(float_of(largest), 127.0F);
   if (thread == 0) scale[m] = step;
 

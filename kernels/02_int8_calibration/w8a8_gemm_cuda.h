@@ -8,7 +8,8 @@
 /// FLOPs        2·M·N·K integer operations
 /// Teaches      scales in the epilogue: the sums are multiplied where they stand in registers. As a
 ///              second kernel they would be written and read again, four bytes each
-/// Leaves out   zero points (w8a8_gemm); M = 1 by hand (w8a8_gemm_dp4a); codes of X (quantize_rows_cuda)
+/// Leaves out   zero points (w8a8_gemm); M = 1 by hand (w8a8_gemm_dp4a); codes of X
+///              (quantize_rows_cuda)
 ///
 /// Exercises that lead here: w8a8_gemm_dp4a, w8a8_gemm_imma.
 #pragma once
@@ -24,7 +25,7 @@ namespace qlab {
 /// The largest K whose sums surely fit 32 bits: codes are at least -128.
 inline constexpr int kW8A8CudaMaxK = 131'071;
 
-/// Operands and result, on the device.
+/// Operands and result, on the device, codes and y 16-byte aligned.
 struct W8A8Cuda {
   const std::int8_t* x;  ///< [M, K] codes of activations
   const float* x_scale;  ///< [M]
@@ -41,8 +42,9 @@ constexpr Cost w8a8_gemm_cuda_cost(std::int64_t M, std::int64_t N, std::int64_t 
 
 /// y[m, n] = x_scale[m] · w_scale[n] · Σₖ x[m, k] · w[n, k], the sum exact, then two products in FP32 and
 /// one rounding to BF16. All rungs have this form and give the same bits.
-/// \throws ContractError when a side is below 1, M above what the rung takes, K no multiple of 16 or N none of 8 (rows are moved in
-///         pieces of 16 bytes), or K above kW8A8CudaMaxK; simt::Error when the launch fails
+/// \throws ContractError when a side is below 1, M above what the rung takes, K no multiple of 16
+///         or N none of 8 (rows are moved in pieces of 16 bytes), or K above kW8A8CudaMaxK;
+///         simt::Error when the launch fails
 using W8A8GemmCuda = void(const W8A8Cuda& product, Stream stream);
 
 /// Rung 1: a thread an element of Y.
@@ -52,7 +54,7 @@ void w8a8_gemm_cuda_v2_mma(const W8A8Cuda& product, Stream stream);
 /// Rung 3: the copy engine, wgmma, and warps with roles.
 void w8a8_gemm_cuda_v3_persistent(const W8A8Cuda& product, Stream stream);
 
-/// Rung 4: up to 64 tokens: W is read once, by warps that split K, and hardly anything else happens.
+/// Rung 4: up to 64 tokens: warps split K and read W, once, and hardly anything else happens.
 void w8a8_gemm_cuda_v4_skinny(const W8A8Cuda& product, Stream stream);
 
 inline constexpr int kW8A8CudaSkinnyTokens = 64;  // that v4_skinny takes

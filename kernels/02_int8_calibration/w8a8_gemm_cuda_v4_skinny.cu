@@ -2,8 +2,8 @@
 /// \file
 /// w8a8_gemm_cuda, rung 4: few tokens, for which reading W is all the work.
 ///
-/// Idea    the kernel of common/skinny_gemm.h: W is the operand A, tokens are columns, the warps of a
-///         block split K, and so do blocks where rows are few. Integer sums are the same in any order
+/// Idea    the kernel of common/skinny_gemm.h: W is the operand A, tokens are columns, the warps of
+///         a block split K, and so do blocks where rows are few. Integers have one sum in any order
 /// Before  tiles of 128 rows of X, mostly empty, and too few of them to keep memory busy
 /// Needs   any GPU from Ampere on; M ≤ 64
 #include "02_int8_calibration/w8a8_gemm_cuda.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What v4_in_flight and v5_mma share: a word of codes as a fragment of an mma, the load of bytes that
-/// nobody reads again, and how a block tells others what it has written.
+/// What v4_in_flight and v5_mma share: a word of codes as a fragment of an mma, and how a block
+/// tells others what it has written.
 ///
 /// Teaches      the lower four bits of a byte are one row and the upper four another: both come out
 ///              by one lop3 each, without a shift
@@ -15,20 +15,6 @@
 #include "simt/ptx.h"
 
 namespace qlab {
-
-/// 16 bytes that no kernel of this launch writes, past the L1: each is read once, and would only push
-/// out X.
-__device__ inline uint4 load_once(const uint4* address) {
-#if defined(__CUDACC__)
-  uint4 v;
-  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "l"(address));
-  return v;
-#else
-  return *address;
-#endif
-}
 
 /// Adds 1 to a counter in global memory; what it was before. What this block wrote before a barrier is
 /// seen by whoever finds the counter higher, and by its block after another barrier.

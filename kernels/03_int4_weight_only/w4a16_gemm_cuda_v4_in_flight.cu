@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     // Load:    codes, groups and x, none of which waits for another. No x behind the end: 0.
     uint4 codes[kTiles];
     uint2 group[kGroups];
-    for (int i = 0; i < kTiles; ++i) codes[i] = load_once(codes_at + i * kLanes);
+    for (int i = 0; i < kTiles; ++i) codes[i] = ptx::load_once(codes_at + i * kLanes);
     for (int i = 0; i < kGroups; ++i) group[i] = group_at[i * 8];
     const int my_eight = chunk * kLanes + lane;
     const uint4 my_x = my_eight < K / 8 ? x[my_eight] : make_uint4(0, 0, 0, 0);

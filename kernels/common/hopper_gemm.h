@@ -217,10 +217,7 @@ template <class Format, class Epilogue, class Y>
 void enqueue_persistent_gemm(const typename Format::Element* x, const typename Format::Element* w,
                              Y* y, const Epilogue& epilogue, int M, int N, int K, Stream stream) {
   static_assert(sizeof(Y) == 2, "Y has 16 bits");
-  int device = 0, processors = 0;
-  simt::check(cudaGetDevice(&device), "device");
-  simt::check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device),
-              "device");
+  const int processors = multiprocessors();
   const auto tiles = [&](int columns) {
     return (M + kTileM - 1) / kTileM * ((N + columns - 1) / columns);
   };

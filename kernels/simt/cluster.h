@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Clusters: neighbouring blocks that run at the same time and read each other's shared memory (Hopper
-/// and later). Elsewhere, and on the CPU, a cluster is one block, and the same source still holds.
+/// Clusters: neighbouring blocks that run at the same time and read each other's shared memory
+/// (Hopper and later). Elsewhere, and on the CPU, a cluster is one block.
 ///
 /// The words are those of the PTX ISA, "barrier.cluster" and "mapa".
 #pragma once
-
-#include <algorithm>
 
 #include "simt/enqueue.h"
 
@@ -19,13 +17,24 @@ inline constexpr int kMostClusterBlocks = 8;
 #define QLAB_CLUSTERS
 #endif
 
-/// All threads of all blocks of this cluster have arrived, and what they wrote to shared memory is seen.
+/// All threads of this cluster have arrived, and see what they wrote to shared memory.
 __device__ inline void cluster_sync() {
 #if defined(QLAB_CLUSTERS)
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::
                    : "memory");
 #else
   __syncthreads();  // whatever the caller's two accesses are
+#endif
+}
+
+/// All threads of this cluster have arrived, no more: what they wrote need not be seen yet. Before the
+/// end of a kernel it keeps a block's shared memory until others have used what they read there.
+__device__ inline void cluster_meet() {
+#if defined(QLAB_CLUSTERS)
+  asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.aligned;" ::
+                   : "memory");
+#else
+  __syncthreads();  // nobody else reads this block's shared memory: no access depends on it
 #endif
 }
 
@@ -42,8 +51,8 @@ __device__ const T* cluster_shared(const T* mine, [[maybe_unused]] int rank) {
 }
 #undef QLAB_CLUSTERS
 
-/// How many blocks a cluster of this kernel may have: 1 where the GPU, or what nvcc was asked for, has no
-/// clusters.
+/// How many blocks a cluster of this kernel may have: 1 where the GPU, or what nvcc was asked for,
+/// has no clusters.
 template <class... P>
 int most_cluster_blocks([[maybe_unused]] void (*kernel)(P...)) {
 #if defined(__CUDACC__)
@@ -57,7 +66,7 @@ int most_cluster_blocks([[maybe_unused]] void (*kernel)(P...)) {
 #endif
 }
 
-/// enqueue() with clusters of all blocks that differ in y.
+/// enqueue() with clusters of all blocks that differ in y: at most most_cluster_blocks().
 template <class... P, class... A>
 void enqueue_clusters(Stream stream, dim3 grid, dim3 block, std::size_t shared_bytes,
                       void (*kernel)(P...), A&&... arguments) {
@@ -74,20 +83,11 @@ void enqueue_clusters(Stream stream, dim3 grid, dim3 block, std::size_t shared_b
                 "enqueue of clusters");
     return;
   }
+#else
+  QLAB_CHECK(grid.y == 1, "enqueue_clusters: clusters of ", grid.y,
+             " blocks; the CPU runs a block at a time, ask most_cluster_blocks()");
 #endif
   enqueue(stream, grid, block, shared_bytes, kernel, std::forward<A>(arguments)...);
-}
-
-/// Multiprocessors of the GPU at hand; on the CPU as many as a small one has.
-inline int multiprocessors() {
-#if defined(__CUDACC__)
-  int device = 0, count = 0;
-  simt::check(cudaGetDevice(&device), "device");
-  simt::check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "device");
-  return count;
-#else
-  return 8;
-#endif
 }
 
 }  // namespace qlab

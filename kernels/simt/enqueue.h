@@ -2,7 +2,7 @@
 /// \file
 /// enqueue: a kernel behind others in a stream, without waiting for it, so that several launches
 /// can become one CUDA graph. On the CPU there are no streams: the kernel has run when enqueue
-/// returns.
+/// returns. And how many multiprocessors there are to share the work.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace qlab {
 
 using Stream = cudaStream_t;
 
-/// Lets the kernel's blocks have that much dynamic shared memory each, and share a multiprocessor's.
+/// Lets each block of the kernel have that much dynamic shared memory.
 template <class... P>
 void share_memory(void (*kernel)(P...), std::size_t shared_bytes) {
   const auto set = [kernel](cudaFuncAttribute attribute, int value) {
@@ -51,5 +51,17 @@ void enqueue(Stream, dim3 grid, dim3 block, std::size_t shared_bytes, void (*ker
 }
 
 #endif
+
+/// Multiprocessors of the GPU at hand; on the CPU as many as a small one has.
+inline int multiprocessors() {
+#if defined(__CUDACC__)
+  int device = 0, count = 0;
+  simt::check(cudaGetDevice(&device), "device");
+  simt::check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "device");
+  return count;
+#else
+  return 8;
+#endif
+}
 
 }  // namespace qlab

@@ -10,6 +10,7 @@
 ///   cp_async_16/_4, _commit, _wait   global to shared memory, asynchronously
 ///   `lop3<table>`                    any logical function of three words
 ///   prmt                             four bytes out of eight, or their sign bits replicated
+///   load_once                        16 bytes from global memory, past the L1
 ///
 /// wgmma and the bulk copy engine (TMA) are GPU-only and not here.
 #pragma once
@@ -111,6 +112,16 @@ __device__ __forceinline__ std::uint32_t prmt(std::uint32_t a, std::uint32_t b, 
   return d;
 }
 
+/// 16 bytes that no kernel of this launch writes, past the L1: each is read once, and would only
+/// push out what is read again.
+__device__ __forceinline__ uint4 load_once(const uint4* address) {
+  uint4 v;
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(address));
+  return v;
+}
+
 #else  // the CPU models
 
 using Word = std::uint32_t;
@@ -198,6 +209,9 @@ inline Word prmt(Word a, Word b, Word s) {
   }
   return d;
 }
+
+/// 16 bytes that no kernel of this launch writes.
+inline uint4 load_once(const uint4* address) { return *address; }
 
 #endif
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// CudaRung: one implementation in a ladder of CUDA kernels, the oldest GPU that it runs on, and the most
-/// tokens that it takes.
+/// CudaRung: one implementation in a ladder of CUDA kernels, the oldest GPU that it runs on, and
+/// the most tokens that it takes.
 #pragma once
 
 #include <limits>
@@ -18,7 +18,7 @@ struct CudaRung {
   std::string_view name;  ///< "v3_tiles": what stands behind the operation in its function's name
   Function* run;
   int needs;                                          ///< kAnyGpu or kHopper
-  int most_tokens = std::numeric_limits<int>::max();  ///< rows of X in a call
+  int most_tokens = std::numeric_limits<int>::max();  ///< rows of X in one call
 
   /// Whether a GPU of this compute capability, 10 · major + minor, can run it. Instructions of Hopper
   /// exist on Hopper alone.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// quantize_rows_cuda gives the codes and scales of quantize_rows' oracle, bit for bit. The same source
-/// tests the CPU's execution and the GPU's.
+/// quantize_rows_cuda gives the codes and scales of quantize_rows' oracle, bit for bit. The same
+/// source tests the CPU's execution and the GPU's.
 #include "02_int8_calibration/quantize_rows_cuda.h"
 
 #include <gmock/gmock.h>
@@ -26,8 +26,8 @@ struct Quantized {
   std::vector<float> scale;
 };
 
-/// The kernel's result from operands that end where their memory ends. What lies around the outputs must
-/// stay; an element that was never written keeps `poison`.
+/// The kernel's result from operands that end where their memory ends. What lies around the outputs
+/// must stay; an element that was never written keeps `poison`.
 Quantized quantize(const std::vector<half>& x, int M, int K, std::int8_t poison) {
   const simt::Buffer<half> X(x, "X");
   const std::vector<std::int8_t> codes_before(x.size() + 2 * kGuard, poison);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What the tests of GPU products Y [M, N] = X [M, K] · W [N, K]ᵀ share: every rung that runs here and takes
-/// that many tokens, on every element or on samples.
+/// What the tests of GPU products Y [M, N] = X [M, K] · W [N, K]ᵀ share: every rung that runs here
+/// and takes that many tokens, on every element or on samples.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,8 +26,8 @@ enum class Operands {
 /// Where a token of kOneHot has its 1.
 inline int hot_column(int m, int K) { return K - 1 - m * 37 % K; }
 
-/// A Product has `M, N, K`, run(rung) on operands that end where their memory ends, `Y`, a DeviceOutput,
-/// and expect(got, m, n), which fails the test.
+/// A Product has `M, N, K`, run(rung) on operands that end where their memory ends, `Y`, a
+/// DeviceOutput, and expect(got, m, n), which fails the test.
 class ProductRungs : public OnDevice {
  public:
   void SetUp() override {
@@ -40,7 +40,8 @@ class ProductRungs : public OnDevice {
 #endif
   }
 
-  /// Calls visit(rung, product) for every rung of the ladder after it has run; make(random) makes a product.
+  /// Calls visit(rung, product) for every rung of the ladder after it has run; make(random) makes a
+  /// product.
   template <class Rungs, class Make, class Visit>
   void each(const Rungs& rungs, int M, int N, int K, Make&& make, Visit&& visit) {
     Random random(7 + static_cast<std::uint64_t>(M + N + K));

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Ladders of CUDA kernels: kernels/<module>/<op>_v*.cu, and lab_gpu, which times them all.
 
-# lab_cuda_ladder(<module> <op>): the test of the rungs, or of the one kernel kernels/<module>/<op>.cu:
-# tests/<module>/<op>_test.cu. On the CPU it has those that say they need no Hopper; where LAB_CUDA is on,
-# <op>_test_gpu has all of them.
+# lab_cuda_ladder(<module> <op>): the test of the rungs, or of the one kernel
+# kernels/<module>/<op>.cu: tests/<module>/<op>_test.cu. On the CPU it has those that say they need
+# no Hopper; where LAB_CUDA is on, <op>_test_gpu has all of them.
 function(lab_cuda_ladder module op)
   file(GLOB rungs CONFIGURE_DEPENDS kernels/${module}/${op}.cu kernels/${module}/${op}_v*.cu)
   set(test tests/${module}/${op}_test.cu)

@@ -108,9 +108,7 @@ class AttentionOperands {
          stream);
   }
   void read(std::size_t copy, Stream stream) {
-    stream_read(stream, static_cast<const uint4*>(tensor(copy, 0).codes),
-                static_cast<std::size_t>(cost().bytes) / 16,
-                reinterpret_cast<unsigned*>(m_.data()));
+    plain_.enqueue_read(tensor(copy, 0).codes, static_cast<std::size_t>(cost().bytes), stream);
   }
   void poison(Stream stream) { poison_nan(out_, stream); }
 
@@ -192,6 +190,7 @@ class AttentionOperands {
   int kv_heads_, batch_, context_, splits_;
   std::size_t rows_, codes_bytes_, copies_;  // of K, or of V, in one cache
   std::vector<int> lengths_;
+  PlainRead plain_;
   simt::Buffer<std::uint8_t> codes_;   // [copies, K and V, batch, n_kv_heads, context, row]
   simt::Buffer<half> scales_;          // [copies, K and V, batch, n_kv_heads, context]
   simt::Buffer<std::uint32_t> grids_;  // [copies, K and V, batch, n_kv_heads, context]

@@ -6,6 +6,7 @@
 #include <cublasLt.h>
 
 #include <array>
+#include <functional>
 #include <string>
 
 #include "simt/enqueue.h"
@@ -55,10 +56,14 @@ class LtProduct {
     check(cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
                                                &bytes, sizeof bytes),
           "cuBLASLt");
-    check(cublasLtMatmulAlgoGetHeuristic(handle_, product_, w_, x_, y_, y_, wish,
-                                         static_cast<int>(proposed_.size()), proposed_.data(),
-                                         &count_),
-          "cuBLASLt has no algorithm for this product");
+    const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+        handle_, product_, w_, x_, y_, y_, wish, static_cast<int>(proposed_.size()),
+        proposed_.data(), &count_);
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED) {
+      count_ = 0;
+    } else {
+      check(status, "cuBLASLt's proposals");
+    }
     cublasLtMatmulPreferenceDestroy(wish);
   }
   LtProduct(const LtProduct&) = delete;
@@ -69,17 +74,23 @@ class LtProduct {
     cublasLtDestroy(handle_);
   }
 
-  /// Tries what is proposed, each some times, and keeps the fastest.
-  void choose(const void* x, const void* w, void* y, Stream stream) {
+  /// Whether cuBLASLt has an algorithm for this product; without one it cannot run.
+  bool exists() const { return count_ > 0; }
+
+  /// Tries what is proposed, each some times, and keeps the fastest. weights(i): W of call i, each
+  /// another copy, so that none is in the L2: there another algorithm may be the fastest.
+  void choose(const void* x, const std::function<const void*(std::size_t)>& weights, void* y,
+              Stream stream) {
+    if (!exists()) return;
     cudaEvent_t start, stop;
     simt::check(cudaEventCreate(&start), "event");
     simt::check(cudaEventCreate(&stop), "event");
     float best = 0;
     int fastest = 0;
     for (chosen_ = 0; chosen_ < count_; ++chosen_) {
-      constexpr int kCalls = 20;
-      for (int i = 0; i < 1 + kCalls; ++i) {
-        run(x, w, y, stream);
+      constexpr std::size_t kCalls = 20;
+      for (std::size_t i = 0; i < 1 + kCalls; ++i) {
+        run(x, weights(i), y, stream);
         if (i == 0) simt::check(cudaEventRecord(start, stream), "event");
       }
       simt::check(cudaEventRecord(stop, stream), "event");

@@ -21,6 +21,7 @@ struct Product {
   int M, N, K;
   std::size_t copies;
   simt::Buffer<T> x, w, y;  // [M, K], [copies, N, K], [M, N]
+  PlainRead plain;
 #if defined(QLAB_CUBLAS)
   std::unique_ptr<LtProduct> peer;
 #endif
@@ -37,7 +38,8 @@ struct Product {
     fill_uniform(w.data(), w.size(), 2);
 #if defined(QLAB_CUBLAS)
     peer = std::make_unique<LtProduct>(std::is_same_v<T, half> ? kLtFp16 : kLtBf16, M, N, K);
-    peer->choose(x.data(), w.data(), y.data(), {});
+    peer->choose(x.data(), [this](std::size_t call) { return weights(call % copies); }, y.data(),
+                 {});
 #endif
   }
   const T* weights(std::size_t copy) const {
@@ -75,10 +77,19 @@ Problem problem(const char* name, int M, int N, int K) {
     });
   }
 #if defined(QLAB_CUBLAS)
-  add("cuBLASLt", false, [p](std::size_t copy, Stream stream) {
-    p->peer->run(p->x.data(), p->weights(copy), p->y.data(), stream);
-  });
+  if (p->peer->exists()) {
+    add("cuBLASLt", false, [p](std::size_t copy, Stream stream) {
+      p->peer->run(p->x.data(), p->weights(copy), p->y.data(), stream);
+    });
+  }
 #endif
+  if (M <= kReadTokens) {
+    const auto read = [p](std::size_t copy, Stream stream) {
+      const std::size_t elements = static_cast<std::size_t>(p->N) * static_cast<std::size_t>(p->K);
+      p->plain.enqueue_read(p->weights(copy), elements * sizeof(T), stream);
+    };
+    result.contenders.push_back({"read", false, read, nullptr, nullptr});
+  }
   return result;
 }
 
@@ -97,7 +108,7 @@ Ladder gemm_ladder() {
     int N, K;
   };
   for (const Layer layer : {Layer{4096, 4096}, Layer{11008, 4096}, Layer{28672, 8192}}) {
-    for (const int M : {16, 64, 256, 512, 1024, 4096}) {
+    for (const int M : {1, 8, 16, 32, 64, 256, 512, 1024, 4096}) {
       add<__nv_bfloat16>(ladder, "bf16_gemm", M, layer.N, layer.K);
     }
   }

@@ -10,14 +10,13 @@
 
 #include "common/random.h"
 #include "simt/enqueue.h"
+#include "simt/ptx.h"
 #include "simt/simt.h"
 
 namespace qlab::gpu {
 
 /// The compute capability of the GPU, 10 · major + minor.
 int capability();
-
-int multiprocessors();
 
 std::string shape_text(int M, int N, int K);
 
@@ -42,35 +41,44 @@ void fill_uniform(T* out, std::size_t count, std::uint32_t seed) {
   simt::launch(4096, 256, 0, uniform_kernel<T>, out, count, seed);
 }
 
-inline constexpr int kReaders = 256, kReads = 8;  // threads of a block, loads of a thread
-
-/// A thread has kReads loads in flight, and is done.
-inline __global__ void __launch_bounds__(kReaders)
-    read_kernel(const uint4* __restrict__ in, std::size_t count, unsigned* never) {
-  const std::size_t first = std::size_t{blockIdx.x} * (kReads * kReaders) + threadIdx.x;
-  uint4 v[kReads];
-#pragma unroll
-  for (int i = 0; i < kReads; ++i) {
-    const std::size_t at = first + static_cast<std::size_t>(i) * kReaders;
-    v[i] = at < count ? in[at] : uint4{0, 0, 0, 0};
-  }
-  unsigned seen = 0;
-#pragma unroll
-  for (int i = 0; i < kReads; ++i) seen |= v[i].x ^ v[i].y ^ v[i].z ^ v[i].w;
-  if (seen == 0x1234'5678) *never = seen;  // keeps the loads
-}
-/// Enqueues a plain read of `count` words of 16 bytes.
-inline void stream_read(Stream stream, const uint4* in, std::size_t count, unsigned* never) {
-  const std::size_t of_block = kReads * kReaders;
-  enqueue(stream, dim3(static_cast<unsigned>((count + of_block - 1) / of_block)), kReaders, 0,
-          read_kernel, in, count, never);
-}
-
 /// All bits set: NaN in every format of floating point.
 template <class T>
 void poison_nan(simt::Buffer<T>& buffer, Stream stream) {
   simt::check(cudaMemsetAsync(buffer.data(), 0xFF, buffer.size() * sizeof(T), stream), "poison");
 }
+
+/// Reads `count` words of 16 bytes: eight loads a thread, which do not wait for each other.
+inline constexpr int kReadThreads = 256, kReadLoads = 8;
+inline __global__ void __launch_bounds__(kReadThreads)
+    read_kernel(const uint4* __restrict__ words, std::size_t count, unsigned* never) {
+  const std::size_t first =
+      std::size_t{blockIdx.x} * (kReadThreads * kReadLoads) + std::size_t{threadIdx.x};
+  uint4 v[kReadLoads];
+#pragma unroll
+  for (int i = 0; i < kReadLoads; ++i) {
+    const std::size_t at = first + static_cast<std::size_t>(i) * kReadThreads;
+    v[i] = at < count ? ptx::load_once(words + at) : make_uint4(0, 0, 0, 0);
+  }
+  unsigned all = 0;
+#pragma unroll
+  for (int i = 0; i < kReadLoads; ++i) all |= v[i].x | v[i].y | v[i].z | v[i].w;
+  if (all == 0x12345678) *never = all;  // hardly ever; but the compiler cannot know
+}
+
+/// The contender "read": what only reading as many bytes takes. Few tokens cannot be faster.
+class PlainRead {
+ public:
+  void enqueue_read(const void* bytes, std::size_t size, Stream stream) {
+    const std::size_t count = size / 16, of_block = kReadThreads * kReadLoads;
+    enqueue(stream, static_cast<unsigned>((count + of_block - 1) / of_block), kReadThreads, 0,
+            read_kernel, static_cast<const uint4*>(bytes), count, never_.data());
+  }
+
+ private:
+  simt::Buffer<unsigned> never_{1};
+};
+/// Up to so many tokens a product is held against a plain read.
+inline constexpr int kReadTokens = 64;
 
 /// Whether right(m, n) holds for the corners and 60 elements more.
 inline bool samples_right(int M, int N, const std::function<bool(int, int)>& right) {

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "03_int4_weight_only/w4a16_cuda_operands.h"
-#include "03_int4_weight_only/w4a16_fragments_cuda.h"
 #include "common/random.h"
 #include "gpu/ladder.h"
 #include "gpu/operands.h"
@@ -19,24 +18,6 @@ namespace qlab::gpu {
 namespace {
 
 constexpr int kSamples = 256;
-
-/// Reads `count` words of 16 bytes: eight loads a thread, which do not wait for each other.
-constexpr int kReadThreads = 256, kReadLoads = 8;
-__global__ void __launch_bounds__(kReadThreads)
-    read_kernel(const uint4* __restrict__ words, std::size_t count, unsigned* never) {
-  const std::size_t first =
-      std::size_t{blockIdx.x} * (kReadThreads * kReadLoads) + std::size_t{threadIdx.x};
-  uint4 v[kReadLoads];
-#pragma unroll
-  for (int i = 0; i < kReadLoads; ++i) {
-    const std::size_t at = first + static_cast<std::size_t>(i) * kReadThreads;
-    v[i] = at < count ? load_once(words + at) : make_uint4(0, 0, 0, 0);
-  }
-  unsigned all = 0;
-#pragma unroll
-  for (int i = 0; i < kReadLoads; ++i) all |= v[i].x | v[i].y | v[i].z | v[i].w;
-  if (all == 0x12345678) *never = all;  // the buffers hold 0: but the compiler cannot know
-}
 
 /// The weights in FP16, for cuBLAS.
 [[maybe_unused]] __global__ void dequantize(Int4DeviceWeights W, int K, std::size_t count,
@@ -66,7 +47,8 @@ class Operands {
         K_(K),
         cost_(w4a16_gemm_cuda_cost(M, N, K, kGroupSize)),
         copies_(copies_of(weight_bytes())),
-        scratch_(N, 2 * multiprocessors()) {
+        scratch_(N, 2 * multiprocessors())  // as many blocks as run at a time
+  {
     const test::W4A16HostWeights w = random_int4_weights(N, K);
     const std::vector<half> x = random_tokens(M, K);
     samples_.emplace_back(x, w, M, kSamples);
@@ -102,9 +84,7 @@ class Operands {
     rung(weights_[copy].with(scratch_), X_[0].data(), Y_[copy].data(), M_, N_, K_, stream);
   }
   void read(std::size_t copy, Stream stream) {
-    const std::size_t count = read_[copy].size(), of_block = kReadThreads * kReadLoads;
-    enqueue(stream, static_cast<unsigned>((count + of_block - 1) / of_block), kReadThreads, 0,
-            read_kernel, read_[copy].data(), count, never_.data());
+    plain_.enqueue_read(read_[copy].data(), read_[copy].size() * sizeof(uint4), stream);
   }
 #if defined(QLAB_CUBLAS)
   void run_cublas(std::size_t copy, Stream stream) {
@@ -141,7 +121,7 @@ class Operands {
   std::vector<simt::Buffer<uint4>> read_;
   std::vector<simt::Buffer<half>> X_, Y_;
   test::W4A16Scratch scratch_;
-  simt::Buffer<unsigned> never_{1};
+  PlainRead plain_;
 #if defined(QLAB_CUBLAS)
   std::vector<simt::Buffer<half>> fp16_;
   simt::Buffer<unsigned char> workspace_{std::size_t{32} << 20};

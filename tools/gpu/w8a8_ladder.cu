@@ -29,6 +29,7 @@ struct Product {
   simt::Buffer<std::int8_t> x, w;  // [M, K], [copies, N, K]
   simt::Buffer<float> x_scale, w_scale;
   simt::Buffer<__nv_bfloat16> y;
+  PlainRead plain;
 #if defined(QLAB_CUBLAS)
   simt::Buffer<std::int32_t> sums;
   simt::Buffer<__nv_bfloat16> wide_x, wide_w;
@@ -60,11 +61,18 @@ struct Product {
     fill_uniform(wide_x.data(), wide_x.size(), 5);
     fill_uniform(wide_w.data(), wide_w.size(), 6);
     int8 = std::make_unique<LtProduct>(kLtInt8, M, N, K);
-    int8->choose(x.data(), w.data(), sums.data(), {});
+    int8->choose(x.data(), [this](std::size_t call) { return view(call % copies).w; }, sums.data(),
+                 {});
     bf16 = std::make_unique<LtProduct>(kLtBf16, M, N, K);
-    bf16->choose(wide_x.data(), wide_w.data(), y.data(), {});
+    bf16->choose(wide_x.data(), [this](std::size_t call) { return wide_weights(call % copies); },
+                 y.data(), {});
 #endif
   }
+#if defined(QLAB_CUBLAS)
+  const __nv_bfloat16* wide_weights(std::size_t copy) const {
+    return wide_w.data() + copy * area(N, K);
+  }
+#endif
   W8A8Cuda view(std::size_t copy) {
     return {x.data(), x_scale.data(), w.data() + copy * area(N, K), w_scale.data(), y.data(), M, N,
             K};
@@ -91,20 +99,26 @@ Problem problem(int M, int N, int K) {
          [p](std::size_t, Stream stream) { poison_nan(p->y, stream); },
          [p](std::size_t copy) { return p->right(copy); }});
   }
+  const auto add_other = [&result](const char* name, auto run) {
+    result.contenders.push_back({name, false, run, nullptr, nullptr});
+  };
 #if defined(QLAB_CUBLAS)
-  result.contenders.push_back({"cuBLASLt int8", false,
-                               [p](std::size_t copy, Stream stream) {
-                                 p->int8->run(p->x.data(), p->view(copy).w, p->sums.data(), stream);
-                               },
-                               nullptr, nullptr});
-  result.contenders.push_back({"cuBLASLt bf16", false,
-                               [p](std::size_t copy, Stream stream) {
-                                 p->bf16->run(p->wide_x.data(),
-                                              p->wide_w.data() + copy * area(p->N, p->K),
-                                              p->y.data(), stream);
-                               },
-                               nullptr, nullptr});
+  if (p->int8->exists()) {
+    add_other("cuBLASLt int8", [p](std::size_t copy, Stream stream) {
+      p->int8->run(p->x.data(), p->view(copy).w, p->sums.data(), stream);
+    });
+  }
+  if (p->bf16->exists()) {
+    add_other("cuBLASLt bf16", [p](std::size_t copy, Stream stream) {
+      p->bf16->run(p->wide_x.data(), p->wide_weights(copy), p->y.data(), stream);
+    });
+  }
 #endif
+  if (M <= kReadTokens) {
+    add_other("read", [p](std::size_t copy, Stream stream) {
+      p->plain.enqueue_read(p->view(copy).w, area(p->N, p->K), stream);
+    });
+  }
   return result;
 }
 
@@ -121,7 +135,7 @@ Ladder w8a8_ladder() {
         {"w8a8_gemm, " + shape_text(M, N, K), [M, N, K]() { return problem(M, N, K); }});
   };
   for (const Layer layer : {Layer{4096, 4096}, Layer{11008, 4096}, Layer{28672, 8192}}) {
-    for (const int M : {16, 64, 512, 1024, 4096}) add(M, layer.N, layer.K);
+    for (const int M : {1, 8, 16, 32, 64, 512, 1024, 4096}) add(M, layer.N, layer.K);
   }
   add(8192, 8192, 8192);
   return ladder;
