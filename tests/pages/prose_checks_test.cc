@@ -37,6 +37,7 @@ TEST(ProseFigures, ThatAreMeasuredDefinedOrCitedAreNot) {
   EXPECT_THAT(found("Codes are 16, groups 128, 4.19 bits, `25 %`, 2 timestamps.\n"), IsEmpty());
   EXPECT_THAT(found("```text\n25 %\n```\n"), IsEmpty());
   EXPECT_THAT(found("<!-- mutants -->\n25 %\n<!-- /mutants -->\n"), IsEmpty());
+  EXPECT_THAT(found("<!-- verdicts h200 -->\n25 %\n<!-- /verdicts -->\n"), IsEmpty());
 }
 
 TEST(ProseFigures, ThatAreCitedNeedALinkInTheirParagraph) {
