@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The report, the page and the JSON of times from a GPU name it, and speak of no core or thread of it.
+/// The report, the page and the JSON of times from a GPU name it, and speak of no core or thread of
+/// it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

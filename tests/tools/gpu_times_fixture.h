@@ -2,9 +2,9 @@
 /// \file
 /// A file of times of a GPU that nobody has: its verdicts follow by arithmetic.
 ///
-/// FP16 takes 10 us at every M, and reads at 80 % of the bandwidth at M = 1. INT8 takes half of it. INT4
-/// takes 12 us at M = 1, a gain nowhere; at M = 256 it takes 8 us in even rounds and 10 us in odd ones.
-/// Two timings of FP16 are the same to the last bit, so there is no noise.
+/// FP16 takes 10 us at every M, and reads at 80 % of the bandwidth at M = 1. INT8 takes half of it.
+/// INT4 takes 12 us at M = 1, a gain nowhere; at M = 256 it takes 8 us in even rounds and 10 us in
+/// odd ones. Two timings of FP16 are the same to the last bit, so there is no noise.
 #pragma once
 
 #include <cstdint>

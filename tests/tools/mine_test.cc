@@ -157,8 +157,7 @@ TEST(Mine, IsLeftOutWhenItThrowsAfterSomeRounds) {
   calls_left = 3;  // one to try it, one to check it, one that is not counted
   const Timed timed = time_small({.w8a8_gemm = tires});
   calls_left = -1;
-  EXPECT_THAT(timed.speed.about,
-              testing::Contains(AllOf(HasSubstr("M = 1"), HasSubstr("enough"))));
+  EXPECT_THAT(timed.speed.about, testing::Contains(AllOf(HasSubstr("M = 1"), HasSubstr("enough"))));
   EXPECT_THAT(timed.of_mine(), testing::Not(testing::Contains(HasSubstr("M = 1: int8"))));
 }
 

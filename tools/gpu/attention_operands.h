@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Caches of attention_decode_cuda in any of its formats, filled on the device, and the check of what
-/// comes out. For nvcc only.
+/// Caches of attention_decode_cuda in any of its formats, filled on the device, and the check of
+/// what comes out. For nvcc only.
 #pragma once
 
 #include <algorithm>

@@ -2,9 +2,10 @@
 /// \file
 /// `./lab bench --device cuda`: the ladders of the GPU, each rung beside its peer and a plain read.
 ///
-/// All contenders of a problem take turns, with some rest before each, so that a card that changes its
-/// clock changes it for all of them. A time is one launch within a CUDA graph of two milliseconds, whose
-/// launches go round copies of the weights that no L2 holds. A wrong result has no time.
+/// All contenders of a problem take turns, with some rest before each, so that a card that changes
+/// its clock changes it for all of them. A time is one launch within a CUDA graph of two
+/// milliseconds, whose launches go round copies of the weights that no L2 holds. A wrong result has
+/// no time.
 #include "gpu/bench.h"
 
 #include <cuda_profiler_api.h>

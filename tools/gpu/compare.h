@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// `lab_gpu --compare`: the problems of the tradeoff table, each format in its fastest rung, timed turn
-/// by turn. `lab compare --device FILE` judges what it writes. For nvcc only.
+/// `lab_gpu --compare`: the problems of the tradeoff table, each format in its fastest rung, timed
+/// turn by turn. `lab compare --device FILE` judges what it writes. For nvcc only.
 #pragma once
 
 #include <functional>

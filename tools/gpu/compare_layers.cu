@@ -152,8 +152,8 @@ class Layer {
     return rungs;
   }
 
-  /// A rung that takes fewer tokens in a call is called for so many at a time; those of one token are
-  /// for one.
+  /// A rung that takes fewer tokens in a call is called for so many at a time; those of one token
+  /// are for one.
   std::vector<Contender> int4_rungs(int M) {
     std::vector<Contender> rungs;
     for (const auto& rung : kW4A16CudaRungs) {

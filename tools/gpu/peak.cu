@@ -2,8 +2,9 @@
 /// \file
 /// Loops of wgmma and of mma.sync that read nothing from memory.
 ///
-/// A loop of n steps must leave n times what one step leaves, in every chain of sums: ptxas leaves out
-/// those that nobody looks at. Operands are numbers like those of a layer, for zeros would need less power and run faster.
+/// A loop of n steps must leave n times what one step leaves, in every chain of sums: ptxas leaves
+/// out those that nobody looks at. Operands are numbers like those of a layer, for zeros would need
+/// less power and run faster.
 #include "gpu/peak.h"
 
 #include <algorithm>
@@ -156,8 +157,9 @@ Loop<Format> loop_here() {
 
 constexpr int kChecked = 256;  // steps
 
-/// FP32: each mma loses up to 18 times 2⁻²³ of the sum so far (fp16_gemm_mma_error() says why), which
-/// after i steps is at most i · columns, as no factor is above 1. What one step lost counts n times.
+/// FP32: each mma loses up to 18 times 2⁻²³ of the sum so far (fp16_gemm_mma_error() says why),
+/// which after i steps is at most i · columns, as no factor is above 1. What one step lost counts n
+/// times.
 bool is_multiple(float one, float many, const Loop<Fp16>& loop) {
   const double n = kChecked;
   const double allowed = 18 * 0x1p-23 * loop.mmas * loop.columns * (n * (n + 1) / 2 + n);

@@ -7,8 +7,9 @@
 
 namespace qlab::gpu {
 
-/// FP16 products with FP32 sums, a second. On Hopper by wgmma out of shared memory, else by mma.sync
-/// out of registers, which on what came after Hopper is not all that the tensor cores can do.
+/// FP16 products with FP32 sums, a second. On Hopper by wgmma out of shared memory, else by
+/// mma.sync out of registers, which on what came after Hopper is not all that the tensor cores can
+/// do.
 /// \throws simt::Error when the sums show that products were left out
 double fp16_flops_per_second(Stream stream);
 

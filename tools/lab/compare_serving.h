@@ -16,9 +16,10 @@ namespace qlab {
 /// Seconds that measure_serving() takes, about: its share of the progress line.
 double serving_seconds(const CompareOptions& options, const std::optional<GpuTimes>& gpu);
 
-/// Sweeps the formats of this run and adds what claims may ask. The part by the clock is left out of a
-/// quick run, forced to the scalar path and with another model, for it would take minutes there; and with the times
-/// of a GPU, where it does not run. The model on paper is served by that GPU then, else by an H200.
+/// Sweeps the formats of this run and adds what claims may ask. The part by the clock is left out
+/// of a quick run, forced to the scalar path and with another model, for it would take minutes
+/// there; and with the times of a GPU, where it does not run. The model on paper is served by that
+/// GPU then, else by an H200.
 /// \param progress  called with the share that is done, and what is next
 std::vector<ServingSweep> measure_serving(
     const CompareOptions& options, const Plan& plan, const Checkpoint& checkpoint,

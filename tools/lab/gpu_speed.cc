@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::string_view kScalar = " on scalar";
 
-/// Whether `--only` asks for it, as on the CPU: a family's formats beside FP16, and for "kv" no layers.
+/// Whether `--only` asks for it, as on the CPU: a family's formats beside FP16, and for "kv" no
+/// layers.
 bool wanted(const GpuProblem& problem, std::string_view only) {
   const bool linear = parse_gpu_operation(problem.operation).kind == "linear";
   return only.empty() || linear != (only == "kv");

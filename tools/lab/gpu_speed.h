@@ -15,11 +15,13 @@
 
 namespace qlab {
 
-/// The rows of all problems, or of those that `--only` asks for. \throws InputError when none is left.
+/// The rows of all problems, or of those that `--only` asks for. \throws InputError when none is
+/// left.
 Speed speed_on_gpu(const GpuTimes& times, std::string_view only, std::uint64_t seed);
 
-/// speed_on_gpu(); its measurements, and of claims about times that have none the reason. Speed::about
-/// says what "scalar" stands for, how far a peer's FP16 is from ours, and which verdicts it would change.
+/// speed_on_gpu(); its measurements, and of claims about times that have none the reason.
+/// Speed::about says what "scalar" stands for, how far a peer's FP16 is from ours, and which
+/// verdicts it would change.
 Speed judge_gpu_times(const GpuTimes& times, const Plan& plan, std::string_view only,
                       std::uint64_t seed, Measurements& measurements);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The file of `lab_gpu --compare`: what the kernels of the table took on a GPU, round by round. It is
-/// judged wherever it is read; no GPU is needed for that. docs/compare_json.md describes it.
+/// The file of `lab_gpu --compare`: what the kernels of the table took on a GPU, round by round. It
+/// is judged wherever it is read; no GPU is needed for that. docs/compare_json.md describes it.
 #pragma once
 
 #include <cstdint>
@@ -59,9 +59,9 @@ inline constexpr double kOverRoofline = 1.05;
 /// Fewer rounds than this say too little.
 inline constexpr std::size_t kLeastGpuRounds = 21;
 
-/// \throws InputError when the file is cut off, is another one, lacks a figure, has times that cannot be
-///         (not above 0, of different rounds, faster than the roofline of their run), or a problem that
-///         `lab compare` does not know.
+/// \throws InputError when the file is cut off, is another one, lacks a figure, has times that
+///         cannot be (not above 0, of different rounds, faster than the roofline of their run), or
+///         a problem that `lab compare` does not know.
 GpuTimes read_gpu_times(const std::filesystem::path& file);
 
 }  // namespace qlab

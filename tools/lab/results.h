@@ -69,7 +69,8 @@ struct Results {
 /// No claim was measured and did not hold.
 bool all_held(const Results& results);
 
-/// A GPU and its run in a line: "NVIDIA H200 · 132 multiprocessors · …"; and what it can do at most.
+/// A GPU and its run in a line: "NVIDIA H200 · 132 multiprocessors · …"; and what it can do at
+/// most.
 std::string gpu_text(const GpuRun& gpu);
 std::string gpu_limits(const GpuRun& gpu);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// From the seconds of every round to rows of the report, whoever timed them: this machine's clock, or
-/// a GPU whose times stand in a file.
+/// From the seconds of every round to rows of the report, whoever timed them: this machine's clock,
+/// or a GPU whose times stand in a file.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +23,13 @@ struct TimedCandidate {
   std::string rung = {};  ///< of a GPU; empty on the CPU
 };
 
-/// Adds a row for every candidate but the second, which is FP16 again: how far it is from the first is
-/// the noise. \param candidates  FP16, FP16 again, the others
+/// Adds a row for every candidate but the second, which is FP16 again: how far it is from the first
+/// is the noise. \param candidates  FP16, FP16 again, the others
 void add_speed_rows(const std::string& operation, const std::vector<TimedCandidate>& candidates,
                     std::uint64_t seed, std::vector<SpeedRow>& rows);
 
-/// When all rows are there: their shares of the roofline. And the noise: an operation may agree with
-/// itself by luck, so none counts as quieter than the middle one.
+/// When all rows are there: their shares of the roofline. And the noise: an operation may agree
+/// with itself by luck, so none counts as quieter than the middle one.
 void finish_speed_rows(Speed& speed);
 
 }  // namespace qlab
