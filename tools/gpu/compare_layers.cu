@@ -158,6 +158,7 @@ class Layer {
     std::vector<Contender> rungs;
     for (const auto& rung : kW4A16CudaRungs) {
       if (!rung.runs_on(capability()) || (M > 1 && rung.most_tokens == 1)) continue;
+      if (rounds_of(rung) == W4A16Rounds::kSums) continue;  // all others sum in FP32, as FP16 does
       rungs.push_back(contender(
           rung.name, true,
           [this, M, rung](std::size_t copy, Stream stream) {
