@@ -69,4 +69,35 @@ __device__ inline void fragment_of(std::uint32_t (&a)[4], std::uint32_t word,
   }
 }
 
+/// Two words of a lane, 32 columns of K, as v6_wgmma needs them: exchanged among the four lanes of a
+/// row, so that the columns come in the order of memory. The order in which they are packed suits a
+/// lane that loads X itself; wgmma reads X from shared memory, 16 columns after another.
+class ColumnOrder {
+ public:
+  /// \param t  lane % 4
+  __device__ explicit ColumnOrder(int t)
+      : upper_(t >= 2),
+        mine_(t % 2 == 0 ? 0x6240 : 0x7351),
+        theirs_(t % 2 == 0 ? 0x7351 : 0x6240),
+        first_(t % 2 == 0 ? 0x6240 : 0x2604),
+        second_(t % 2 == 0 ? 0x7351 : 0x3715) {}
+
+  /// A lane brings k = 8t … 8t + 7, four pairs of columns; it gets the pairs 2t, 2t + 8 in .x, which are
+  /// its part of a fragment's 16 columns, and 2t + 16, 2t + 24 in .y.
+  __device__ uint2 operator()(std::uint32_t low, std::uint32_t high) const {
+    // Lanes 0 and 1 get the first words of all four lanes, 2 and 3 the second ones …
+    const std::uint32_t got = __shfl_xor_sync(0xFFFFFFFF, upper_ ? low : high, 2);
+    const std::uint32_t kept = upper_ ? high : low;
+    const std::uint32_t of_01 = upper_ ? got : kept, of_23 = upper_ ? kept : got;
+    // … then even lanes the first pair of each word, in bytes 0 and 2, and odd ones the second.
+    const std::uint32_t pairs = ptx::prmt(of_01, of_23, mine_);
+    const std::uint32_t other = __shfl_xor_sync(0xFFFFFFFF, ptx::prmt(of_01, of_23, theirs_), 1);
+    return make_uint2(ptx::prmt(pairs, other, first_), ptx::prmt(pairs, other, second_));
+  }
+
+ private:
+  bool upper_;
+  std::uint32_t mine_, theirs_, first_, second_;  // bytes that prmt selects
+};
+
 }  // namespace qlab

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// w4a16_gemm on CUDA GPUs: a few FP16 tokens times 4-bit weights, a ladder from one thread an
-/// output to a kernel that reads little else than the codes, as fast as they can be read.
+/// w4a16_gemm on CUDA GPUs: FP16 tokens times 4-bit weights, a ladder from one thread an output to
+/// kernels that read little else than the codes, as fast as they can be read, and on to prompts.
 ///
 /// Bottleneck   memory, once unpacking keeps up with it; for small matrices, the time until the first
-///              bytes arrive
+///              bytes arrive; from some hundred tokens on the tensor cores
 /// Bytes moved  read N·K/2 (codes) + 3·N·K/group_size (scales, zero points; 4 where they are packed)
 ///              + 2·M·K (X), written 2·M·N (Y)
 /// FLOPs        2·M·N·K
 /// Teaches      what each idea buys: wide loads, codes that become FP16 by their bits, an order of the
 ///              codes made for the instruction that takes them, bytes in flight, K split over blocks
-/// Leaves out   more than 64 tokens; launches that overlap (PDL)
+/// Leaves out   launches that overlap (PDL); sums of FP32 for each group where tokens are many
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include "03_int4_weight_only/int4_device.h"
 #include "simt/enqueue.h"
@@ -32,8 +33,8 @@ inline constexpr int kW4A16BlockRows = 128;  // of W that a block of v5_mma take
 struct W4A16CudaWeights {
   Int4DeviceWeights rows;  // v1, v2  as they are stored; v3: its scales and zero points
   const uint4* pairs;      // v3      [N, K / 32]  eight codes a word, in pairs
-  const uint4* fragments;  // v4, v5  [strips, tiles, 32]  a lane's words of four mmas
-  const uint2* groups;     // v4, v5  [strips, tiles · 64 / group_size, 8]  of rows i, i + 8
+  const uint4* fragments;  // from v4  [strips, tiles, 32]  a lane's words of four mmas
+  const uint2* groups;     // from v4  [strips, tiles · 64 / group_size, 8]  of rows i, i + 8
   float* partial;          // v5      [w4a16_partial_floats(blocks)]  of one call at a time
   unsigned* arrived;       // v5      [w4a16_tickets(N)]  0 before a call, and 0 again after it
   int blocks;              // v5      that share the work: as many as the GPU holds at a time
@@ -55,15 +56,16 @@ constexpr std::size_t w4a16_tickets(int N) {
 }
 
 /// Y[m, n] = Σₖ X[m, k] · scale[n, g] · (code[n, k] - zero_point[n, g]), g = k / group_size, summed
-/// in FP32 (v3_bits: in FP16 up to four) and rounded to FP16. Enqueues one kernel.
+/// in FP32 (v3_bits: in FP16 up to four) and rounded to FP16. Enqueues one kernel. v6_wgmma rounds
+/// scale · (code - zero_point) to FP16, as if the weights had been dequantized ahead.
 ///
 /// Inputs finite, output within FP16; v3_bits: |X| ≤ 1000, so that four products fit FP16.
 ///
 /// \param W  [N, K] weights
-/// \param X  [M, K] activations, 16-byte aligned; M = 1, for v5_mma 1 … 64
+/// \param X  [M, K] activations, 16-byte aligned; M = 1, for v5_mma 1 … 64, for v6_wgmma any
 /// \param Y  [M, N] written in full, nothing outside it
-/// \throws ContractError unless N ≥ 1, K is a multiple of group_size, group_size is 32, 64 or 128 and
-///         operands are aligned.
+/// \throws ContractError unless N ≥ 1, for v6_wgmma a multiple of 8, K is a multiple of group_size,
+///         group_size is 32, 64 or 128 and operands are aligned.
 using W4A16Cuda = void(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int K,
                        Stream stream);
 
@@ -78,17 +80,28 @@ W4A16Cuda w4a16_gemm_cuda_v4_in_flight;
 /// Rung 5: up to 64 tokens share one read; blocks get equal shares of the work, whole rows or not.
 W4A16Cuda w4a16_gemm_cuda_v5_mma;
 
-/// For one token.
-inline constexpr CudaRung<W4A16Cuda> kW4A16GemvCudaRungs[] = {
-    {.name = "v1_nibbles", .run = w4a16_gemm_cuda_v1_nibbles, .needs = kAnyGpu},
-    {.name = "v2_warp", .run = w4a16_gemm_cuda_v2_warp, .needs = kAnyGpu},
-    {.name = "v3_bits", .run = w4a16_gemm_cuda_v3_bits, .needs = kAnyGpu},
-    {.name = "v4_in_flight", .run = w4a16_gemm_cuda_v4_in_flight, .needs = kAnyGpu},
+/// Rung 6: hundreds of tokens; wgmma takes the weights from registers, where codes become FP16.
+W4A16Cuda w4a16_gemm_cuda_v6_wgmma;
+
+/// The ladder, slowest first, but v6_wgmma is for more tokens than v5_mma takes.
+inline constexpr CudaRung<W4A16Cuda> kW4A16CudaRungs[] = {
+    {"v1_nibbles", w4a16_gemm_cuda_v1_nibbles, kAnyGpu, 1},
+    {"v2_warp", w4a16_gemm_cuda_v2_warp, kAnyGpu, 1},
+    {"v3_bits", w4a16_gemm_cuda_v3_bits, kAnyGpu, 1},
+    {"v4_in_flight", w4a16_gemm_cuda_v4_in_flight, kAnyGpu, 1},
+    {"v5_mma", w4a16_gemm_cuda_v5_mma, kAnyGpu, kW4A16MaxTokens},
+#if defined(__CUDACC__)
+    {"v6_wgmma", w4a16_gemm_cuda_v6_wgmma, kHopper},
+#endif
 };
-/// For one token to 64.
-inline constexpr CudaRung<W4A16Cuda> kW4A16GemmCudaRungs[] = {
-    {.name = "v5_mma", .run = w4a16_gemm_cuda_v5_mma, .needs = kAnyGpu},
-};
+
+/// The rung for M tokens on a GPU of this compute capability, 10 · major + minor; it may take fewer of
+/// them in a call.
+constexpr CudaRung<W4A16Cuda> w4a16_gemm_cuda_for(int M, int capability) {
+  const CudaRung<W4A16Cuda>& last = kW4A16CudaRungs[std::size(kW4A16CudaRungs) - 1];
+  if (M > kW4A16MaxTokens && last.runs_on(capability)) return last;
+  return kW4A16CudaRungs[M == 1 ? 3 : 4];
+}
 
 /// Bytes that any order of the weights has at least, X and Y; operations.
 constexpr Cost w4a16_gemm_cuda_cost(std::int64_t M, std::int64_t N, std::int64_t K,
@@ -111,7 +124,16 @@ constexpr double w4a16_gemm_cuda_error(std::int64_t K, std::int64_t group_size) 
 /// where they are subnormal, before the scale.
 inline constexpr double kW4A16Fp16Error = 4 * 0x1p-11 / (1 - 4 * 0x1p-11);
 
-/// What all rungs refuse, of W [N, K] and X [M, K]. most_tokens: 1, or 64.
+/// For v6_wgmma instead, by the same reasoning: one addition to the sum for each of 16 columns, with
+/// what its mma rounds, 18 in all. Beside it a weight is rounded to FP16: by 2⁻¹¹ of it, or by 2⁻²⁵
+/// where it is subnormal.
+constexpr double w4a16_gemm_cuda_prefill_error(std::int64_t K) {
+  const double n = static_cast<double>(18 * ((K + 15) / 16));
+  return n * 0x1p-23 / (1 - n * 0x1p-23);
+}
+inline constexpr double kW4A16RoundedWeight = 0x1p-11, kW4A16SubnormalWeight = 0x1p-25;
+
+/// What all rungs refuse, of W [N, K] and X [M, K]. most_tokens: of the rung.
 inline void check_w4a16_cuda(const char* operation, const W4A16CudaWeights& W, const half* X, int M,
                              int N, int K, int most_tokens) {
   const int group_size = W.rows.group_size;

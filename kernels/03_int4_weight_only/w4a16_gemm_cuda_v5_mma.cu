@@ -4,7 +4,7 @@
 ///
 /// Idea     codes are the operand A of an mma, tokens its columns: eight tokens cost what one does.
 ///          Codes and X are on their way to shared memory three stages ahead. All pieces of work, 128
-///          rows by 128 of K, form one line that is cut into as many equal parts as there are blocks
+///          rows by 128 or 256 of K, form one line that is cut into as many equal parts as there are blocks
 ///          (stream-K). Blocks that end up with parts of the same rows leave their sums in memory, and
 ///          the last of them to arrive adds them up, in the order of K
 /// Before   one token; a grid of whole rows leaves multiprocessors idle at its end
@@ -13,31 +13,12 @@
 
 #include "03_int4_weight_only/w4a16_fragments_cuda.h"
 #include "03_int4_weight_only/w4a16_gemm_cuda.h"
+#include "03_int4_weight_only/w4a16_stage_cuda.h"
 
 namespace qlab {
 namespace {
 
-constexpr int kLanes = 32;
-constexpr int kDepth = 128;                                // of K, in a stage
-constexpr int kStrips = kW4A16BlockRows / kInt4StripRows;  // of a block
-constexpr int kTiles = kDepth / kInt4TileK;                // of a strip, in a stage
-constexpr int kXRow = kDepth / 8;                          // loads of 16 bytes: a token's part
-
-/// kEights: times eight tokens. Where tokens are few, warps are many and take one strip each; where
-/// they are many, each word of X serves two strips.
-template <int kEights, int kGroup_>
-struct Plan {
-  static constexpr int kGroup = kGroup_;
-  static constexpr int kMyStrips = kEights <= 2 ? 1 : 2;  // of a warp
-  static constexpr int kThreads = kStrips / kMyStrips * kLanes;
-  static constexpr int kGroups = kDepth / kGroup;           // in a stage
-  static constexpr int kCodes = kStrips * kTiles * kLanes;  // loads of 16 bytes of a stage: codes
-  static constexpr int kScales = kStrips * kGroups * 4;     // and groups
-  static constexpr int kX = kEights * 8 * kXRow;            // and X
-  static constexpr int kStage = kCodes + kScales + kX;
-  // What GPUs of capability 8.6 and 8.9 give a block, 99 KB, does not hold four of the largest.
-  static constexpr int kStages = kStage > 99 * 16 ? 3 : 4;
-};
+using w4a16::Copies, w4a16::kLanes, w4a16::kStrips, w4a16::Plan;
 
 /// What all blocks know of the line of work. pieces() · blocks fits 31 bits.
 struct Line {
@@ -51,46 +32,13 @@ struct Line {
   }
 };
 
-/// Starts the copies of one piece: 128 of K, of 128 rows of W and of all tokens. What does not exist
-/// becomes 0.
-template <class P>
-__device__ void fill(uint4* stage, const uint4* W, const uint4* groups, const uint4* X, int rows,
-                     int step, int M, int N, int K) {
-  const int tid = static_cast<int>(threadIdx.x);
-  const int strips = int4_strips(N) - rows * kStrips;  // that exist
-  const std::size_t steps = static_cast<std::size_t>(int4_tiles(K) / kTiles);
-  const std::size_t first = rows * kStrips * steps + step;
-  const auto each = [tid](int count, auto&& copy) {
-    QLAB_UNROLL
-    for (int i = 0; i < count; i += P::kThreads) {
-      if (count - i >= P::kThreads || tid < count - i) copy(i + tid);
-    }
-  };
-  const auto of_strips = [&](uint4* to, const uint4* from, int loads, int i) {
-    const int strip = i / loads;
-    const bool valid = strip < strips;
-    const std::size_t at = valid ? (first + strip * steps) * loads + i % loads : 0;
-    ptx::cp_async_16_zfill(to + i, from + at, valid);
-  };
-  each(P::kCodes, [&](int i) { of_strips(stage, W, kTiles * kLanes, i); });
-  each(P::kScales, [&](int i) { of_strips(stage + P::kCodes, groups, P::kGroups * 4, i); });
-  each(P::kX, [&](int i) {
-    const int m = i / kXRow, eight = i % kXRow, k = step * kDepth + eight * 8;
-    const bool valid = m < M && k < K;
-    const std::size_t at = valid ? (static_cast<std::size_t>(m) * K + k) / 8 : 0;
-    // Odd rows swap halves of 64 bytes: two rows that are read at once lie in different banks.
-    uint4* const to = stage + P::kCodes + P::kScales + m * kXRow + (eight ^ m % 2 * 4);
-    ptx::cp_async_16_zfill(to, X + at, valid);
-  });
-}
-
 /// Adds one piece to this lane's sums.
 template <class P, int S, int kEights>
 __device__ void multiply(float (&sum)[S][kEights][4], const uint4* stage, int first_strip,
                          int lane) {
   const int g = lane / 4, t = lane % 4;
   const uint2* const groups = reinterpret_cast<const uint2*>(stage + P::kCodes);
-  const uint4* const x_row = stage + P::kCodes + P::kScales + g * kXRow;
+  const uint4* const x_row = stage + P::kCodes + P::kScales + g * P::kXRow;
   QLAB_UNROLL
   for (int i = 0; i < P::kGroups; ++i) {
     float part[S][kEights][4] = {};
@@ -105,13 +53,13 @@ __device__ void multiply(float (&sum)[S][kEights][4], const uint4* stage, int fi
       std::uint32_t a[S][2][4];
       QLAB_UNROLL
       for (int s = 0; s < S; ++s) {
-        const uint4 codes = stage[((first_strip + s) * kTiles + half_tile / 2) * kLanes + lane];
+        const uint4 codes = stage[((first_strip + s) * P::kTiles + half_tile / 2) * kLanes + lane];
         fragment_of(a[s][0], half_tile % 2 == 0 ? codes.x : codes.z, open[s]);
         fragment_of(a[s][1], half_tile % 2 == 0 ? codes.y : codes.w, open[s]);
       }
       QLAB_UNROLL
       for (int e = 0; e < kEights; ++e) {
-        const uint4 x = x_row[e * 8 * kXRow + ((half_tile * 4 + t) ^ g % 2 * 4)];
+        const uint4 x = x_row[e * 8 * P::kXRow + ((half_tile * 4 + t) ^ g % 2 * 4)];
         QLAB_UNROLL
         for (int s = 0; s < S; ++s) {
           ptx::mma_m16n8k16_f16(part[s][e], a[s][0], {x.x, x.y});
@@ -207,16 +155,17 @@ __global__ void __launch_bounds__(Plan<kEights, kGroup>::kThreads, 2)
   // Who am I: this block owns a part of the line, this warp one or two of its eight strips.
   const int lane = static_cast<int>(threadIdx.x) % kLanes, g = lane / 4, t = lane % 4;
   const int my_strip = static_cast<int>(threadIdx.x) / kLanes * S;
-  const Line line{.of_rows = int4_tiles(K) / kTiles,
+  const Line line{.of_rows = int4_tiles(K) / P::kTiles,
                   .row_tiles = (N + kW4A16BlockRows - 1) / kW4A16BlockRows};
   const int begin = line.begin(static_cast<int>(blockIdx.x));
   const int end = line.begin(static_cast<int>(blockIdx.x) + 1);
   int rows = begin / line.of_rows, step = begin % line.of_rows;  // of the piece at hand
   int next = begin, next_rows = rows, next_step = step;          // of the next one to ask for
+  const Copies<P> copies(W, groups, X, M, N, K);
   const auto ask = [&] {
     if (next < end) {
-      uint4* const stage = memory + (next - begin) % kStages * P::kStage;
-      fill<P>(stage, W, groups, X, next_rows, next_step, M, N, K);
+      copies.start(memory + static_cast<unsigned>(next - begin) % kStages * P::kStage, next_rows,
+                   next_step);
     }
     ptx::cp_async_commit();  // an empty group keeps the count
     ++next;
@@ -231,7 +180,8 @@ __global__ void __launch_bounds__(Plan<kEights, kGroup>::kThreads, 2)
     __syncthreads();  // the copies of this piece have arrived, the reads of the last one are done
     ask();
     // Compute: shared → fragments → tensor cores.
-    multiply<P>(sum, memory + (piece - begin) % kStages * P::kStage, my_strip, lane);
+    multiply<P>(sum, memory + static_cast<unsigned>(piece - begin) % kStages * P::kStage, my_strip,
+                lane);
     if (++step < line.of_rows && piece + 1 < end) continue;
 
     // Store:   sums → global, if all of K is in them; else with those of other blocks.
@@ -262,10 +212,11 @@ __global__ void __launch_bounds__(Plan<kEights, kGroup>::kThreads, 2)
 template <int kEights, int kGroup>
 void launch(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int K, Stream stream) {
   using P = Plan<kEights, kGroup>;
-  const std::size_t pieces = w4a16_tickets(N) * static_cast<std::size_t>(int4_tiles(K) / kTiles);
+  const std::size_t pieces = w4a16_tickets(N) * static_cast<std::size_t>(int4_tiles(K) / P::kTiles);
   const auto blocks = std::min(static_cast<std::size_t>(W.blocks), pieces);
-  QLAB_CHECK(pieces < (std::size_t{1} << 31) / (blocks + 1), "w4a16_gemm_cuda_v5_mma: N = ", N,
-             ", K = ", K, " on ", blocks, " blocks are more than 31 bits count; split the rows");
+  QLAB_CHECK(pieces < (std::size_t{1} << 31) / std::max<std::size_t>(blocks + 1, P::kCodes),
+             "w4a16_gemm_cuda_v5_mma: N = ", N, ", K = ", K, " on ", blocks,
+             " blocks are more than 31 bits count; split the rows");
   enqueue(stream, static_cast<unsigned>(blocks), P::kThreads,
           P::kStages * P::kStage * sizeof(uint4), w4a16_mma_kernel<kEights, kGroup>, W.fragments,
           reinterpret_cast<const uint4*>(W.groups), reinterpret_cast<const uint4*>(X), Y,

@@ -116,6 +116,15 @@ __device__ __forceinline__ void stmatrix_x4(void* row, std::uint32_t a, std::uin
              : "memory");
 }
 
+/// The same, each matrix transposed.
+__device__ __forceinline__ void stmatrix_x4_trans(void* row, std::uint32_t a, std::uint32_t b,
+                                                  std::uint32_t c, std::uint32_t d) {
+  QLAB_SM90A("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(
+                 ptx::shared_address(row)),
+             "r"(a), "r"(b), "r"(c), "r"(d)
+             : "memory");
+}
+
 /// Rows of 128 bytes in shared memory, as tma_load with 128-byte swizzle leaves them: groups of eight
 /// rows follow each other by 1024 bytes. 32 bytes further along a row are 2 more in the descriptor.
 __device__ __forceinline__ std::uint64_t wgmma_operand(const void* tile) {

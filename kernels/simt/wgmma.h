@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// wgmma of one step of 32 bytes along K, for N = 256 and 128, in FP16, BF16 and INT8. For nvcc only.
+/// wgmma of one step of 32 bytes along K, for N = 256 and 128, in FP16, BF16 and INT8; in FP16 also with
+/// A in registers, and for N = 64. For nvcc only.
 ///
 ///   wgmma(d, a, b, add)   D = A · Bᵀ, added to D if `add`. A thread's d[4·j + i] is row
-///                         16 · warp + lane / 4 + 8 · (i / 2), column 8·j + 2 · (lane % 4) + i % 2
+///                         16 · warp + lane / 4 + 8 · (i / 2), column 8·j + 2 · (lane % 4) + i % 2.
+///                         A in registers: 16 rows a warp, as a warp's fragment of mma.m16n8k16
 #pragma once
 
 #if defined(__CUDACC__)
@@ -12,6 +14,9 @@
 
 namespace qlab::hopper {
 
+#define QLAB_D32                                           \
+  "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15," \
+  "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
 #define QLAB_D64                                                     \
   "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,"           \
   "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31," \
@@ -29,6 +34,7 @@ namespace qlab::hopper {
 #define QLAB_INOUT4(c, i) "+" c(d[i]), "+" c(d[i + 1]), "+" c(d[i + 2]), "+" c(d[i + 3])
 #define QLAB_INOUT16(c, i) \
   QLAB_INOUT4(c, i), QLAB_INOUT4(c, i + 4), QLAB_INOUT4(c, i + 8), QLAB_INOUT4(c, i + 12)
+#define QLAB_INOUT32(c, i) QLAB_INOUT16(c, i), QLAB_INOUT16(c, i + 16)
 #define QLAB_INOUT64(c, i) \
   QLAB_INOUT16(c, i), QLAB_INOUT16(c, i + 16), QLAB_INOUT16(c, i + 32), QLAB_INOUT16(c, i + 48)
 #define QLAB_INOUT128(c, i) QLAB_INOUT64(c, i), QLAB_INOUT64(c, i + 64)
@@ -53,11 +59,29 @@ QLAB_WGMMA(wgmma_bf16, float, 128, "f", "128", "129", "130", "m64n256k16.f32.bf1
            ", 1, 1, 0, 0")
 QLAB_WGMMA(wgmma_s8, std::int32_t, 128, "r", "128", "129", "130", "m64n256k32.s32.s8.s8", "")
 
+/// The same in FP16 with A in registers, which stay untouched until the product is done.
+#define QLAB_WGMMA_A(COUNT, A0, A1, A2, A3, B, ADD, SHAPE)                                \
+  __device__ __forceinline__ void wgmma_f16(float(&d)[COUNT], const std::uint32_t(&a)[4], \
+                                            std::uint64_t b, int add) {                   \
+    QLAB_SM90A("{\n.reg .pred p;\nsetp.ne.b32 p, %" ADD                                   \
+               ", 0;\nwgmma.mma_async.sync.aligned." SHAPE ".f32.f16.f16 {" QLAB_D##COUNT \
+               "}, {%" A0 ", %" A1 ", %" A2 ", %" A3 "}, %" B ", p, 1, 1, 0;\n}"          \
+               : QLAB_INOUT##COUNT("f", 0)                                                \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));           \
+  }
+
+QLAB_WGMMA_A(32, "32", "33", "34", "35", "36", "37", "m64n64k16")
+QLAB_WGMMA_A(64, "64", "65", "66", "67", "68", "69", "m64n128k16")
+QLAB_WGMMA_A(128, "128", "129", "130", "131", "132", "133", "m64n256k16")
+
+#undef QLAB_WGMMA_A
 #undef QLAB_WGMMA
 #undef QLAB_INOUT4
 #undef QLAB_INOUT16
+#undef QLAB_INOUT32
 #undef QLAB_INOUT64
 #undef QLAB_INOUT128
+#undef QLAB_D32
 #undef QLAB_D64
 #undef QLAB_D128
 

@@ -60,7 +60,7 @@ struct W4A16CudaCase {
 };
 
 struct Oracle {
-  double value = 0, magnitude = 0, scales = 0;  // Σ x·w, Σ |x||w|, Σ scale over k
+  double value = 0, magnitude = 0, scales = 0, tokens = 0;  // Σ x·w, Σ |x||w|, Σ scale, Σ |x|
 };
 Oracle oracle(const W4A16CudaCase& c, int m, int n) {
   Oracle o;
@@ -70,16 +70,26 @@ Oracle oracle(const W4A16CudaCase& c, int m, int n) {
     o.value += product;
     o.magnitude += std::fabs(product);
     o.scales += c.w.scale_of(n, k);
+    o.tokens += std::fabs(double{__half2float(x)});
   }
   return o;
 }
 
+/// What a rung rounds to FP16 beside Y.
+struct Rounds {
+  bool sums, weights;
+};
+
 /// The error that a rung may make: that of its sums, then Y is rounded to FP16, by 2⁻¹¹ of it or by
 /// 2⁻²⁵ where it is subnormal.
-double allowed(const W4A16CudaCase& c, const Oracle& o, bool fp16_sums) {
+double allowed(const W4A16CudaCase& c, const Oracle& o, const Rounds& rounds) {
   if (c.exact) return 0;
   double error = w4a16_gemm_cuda_error(c.shape.K, c.shape.group_size) * o.magnitude;
-  if (fp16_sums) error += kW4A16Fp16Error * o.magnitude + o.scales * 0x1p-25;
+  if (rounds.sums) error += kW4A16Fp16Error * o.magnitude + o.scales * 0x1p-25;
+  if (rounds.weights) {
+    const double weights = kW4A16RoundedWeight * o.magnitude + kW4A16SubnormalWeight * o.tokens;
+    error = weights + w4a16_gemm_cuda_prefill_error(c.shape.K) * (o.magnitude + weights);
+  }
   return error + 0x1p-11 * (std::fabs(o.value) + error) + 0x1p-25;
 }
 
@@ -96,9 +106,14 @@ struct W4A16GemmCuda : CudaExercise, testing::WithParamInterface<CudaRung<W4A16C
 #endif
   }
 
-  bool one_token() const { return GetParam().run != w4a16_gemm_cuda_v5_mma; }
-  bool fp16_sums() const { return GetParam().run == w4a16_gemm_cuda_v3_bits; }
+  int most_tokens() const { return GetParam().most_tokens; }
+  bool one_token() const { return most_tokens() == 1; }
+  bool prefill() const { return most_tokens() > kW4A16MaxTokens; }
+  Rounds rounds() const { return {GetParam().run == w4a16_gemm_cuda_v3_bits, prefill()}; }
+  /// Rows of W that the rung takes: as many, or some more.
+  int rows(int N) const { return prefill() ? (N + 7) / 8 * 8 : N; }
   std::vector<int> tokens() const {
+    if (prefill()) return {1, 64, 65, 129, 300};
     return one_token() ? std::vector{1} : std::vector{1, 2, 3, 7, 8, 16, 17, 33, 64};
   }
 
@@ -136,7 +151,7 @@ struct W4A16GemmCuda : CudaExercise, testing::WithParamInterface<CudaRung<W4A16C
       for (int n = 0; n < c.shape.N; ++n) {
         const Oracle o = oracle(c, m, n);
         value(m, n) = o.value;
-        error(m, n) = allowed(c, o, fp16_sums());
+        error(m, n) = allowed(c, o, rounds());
       }
     }
     judge({.name = c.name}, got.view(), value.view(),
@@ -148,7 +163,7 @@ struct W4A16GemmCuda : CudaExercise, testing::WithParamInterface<CudaRung<W4A16C
       const int m = i == 0 ? c.shape.M - 1 : static_cast<int>(random.below(c.shape.M));
       const int n = i == 0 ? c.shape.N - 1 : static_cast<int>(random.below(c.shape.N));
       const Oracle o = oracle(c, m, n);
-      EXPECT_NEAR(double{got(m, n)}, o.value, allowed(c, o, fp16_sums()))
+      EXPECT_NEAR(double{got(m, n)}, o.value, allowed(c, o, rounds()))
           << c.name << " at [" << m << ", " << n << "]";
     }
     const float* const end = got.data() + std::ptrdiff_t{c.shape.M} * c.shape.N;
@@ -160,14 +175,13 @@ struct W4A16GemmCuda : CudaExercise, testing::WithParamInterface<CudaRung<W4A16C
 std::string name_of(const testing::TestParamInfo<CudaRung<W4A16Cuda>>& rung) {
   return std::string(rung.param.name);
 }
-INSTANTIATE_TEST_SUITE_P(Gemv, W4A16GemmCuda, testing::ValuesIn(kW4A16GemvCudaRungs), name_of);
-INSTANTIATE_TEST_SUITE_P(Gemm, W4A16GemmCuda, testing::ValuesIn(kW4A16GemmCudaRungs), name_of);
+INSTANTIATE_TEST_SUITE_P(, W4A16GemmCuda, testing::ValuesIn(kW4A16CudaRungs), name_of);
 
 TEST_P(W4A16GemmCuda, PutsEveryCodeInItsPlace) {
   // X[m, k] is 1 where k = m + 9 i, so Y[m, n] is one code.
-  const int M = tokens().back();
+  const int M = std::min(most_tokens(), 64);
   for (int first = 0; first < 64; first += M == 1 ? 9 : 64) {
-    W4A16CudaCase c({M, 33, 64, 64});
+    W4A16CudaCase c({M, rows(33), 64, 64});
     c.exact = true;
     c.name += " first=" + std::to_string(first);
     std::fill(c.w.scale.begin(), c.w.scale.end(), __float2half(1));
@@ -206,7 +220,7 @@ TEST_P(W4A16GemmCuda, MatchesTheOracle) {
       for (const auto& [N, K, group_size] :
            {std::array{1, 32, 32}, {17, 96, 32}, {37, 320, 64}, {130, 384, 128}}) {
         if (HasFailure()) return;  // one is enough to read
-        check(W4A16CudaCase::random({M, N, K, group_size}, 7));
+        check(W4A16CudaCase::random({M, rows(N), K, group_size}, 7));
       }
     }
   });
@@ -214,14 +228,14 @@ TEST_P(W4A16GemmCuda, MatchesTheOracle) {
 
 TEST_P(W4A16GemmCuda, GoesOverLongRows) {
   for (const int group_size : {32, 64, 128}) {  // more than 16 warps of v4 take at a time
-    check(W4A16CudaCase::random({1, 19, 4096 + 3 * 128, group_size}, 8));
+    check(W4A16CudaCase::random({1, rows(19), 4096 + 3 * 128, group_size}, 8));
     if (HasFailure()) return;
   }
 }
 
 TEST_P(W4A16GemmCuda, SharesTheWorkAmongAnyNumberOfBlocks) {
   for (const int blocks : {1, 2, 5, 8, 64}) {  // of no meaning where blocks follow from the shape
-    check(W4A16CudaCase::random({one_token() ? 1 : 9, 300, 640, 128}, 9), blocks);
+    check(W4A16CudaCase::random({one_token() ? 1 : 9, rows(300), 640, 128}, 9), blocks);
     if (HasFailure()) return;
   }
 }
@@ -238,7 +252,11 @@ TEST_P(W4A16GemmCuda, RefusesWhatItCannotDo) {
     GetParam().run(w, reinterpret_cast<const half*>(memory + offset), nullptr, M, N, K, Stream{});
   };
   EXPECT_THROW(call(0, 1, 32, 32, 0), ContractError) << "no token";
-  EXPECT_THROW(call(65, 1, 32, 32, 0), ContractError) << "too many tokens";
+  if (prefill()) {
+    EXPECT_THROW(call(1, 12, 32, 32, 0), ContractError) << "a part of 16 bytes";
+  } else {
+    EXPECT_THROW(call(most_tokens() + 1, 1, 32, 32, 0), ContractError) << "too many tokens";
+  }
   EXPECT_THROW(call(1, 0, 32, 32, 0), ContractError) << "no row";
   EXPECT_THROW(call(1, 1, 0, 32, 0), ContractError) << "no column";
   EXPECT_THROW(call(1, 1, 96, 64, 0), ContractError) << "a part of a group";
@@ -251,9 +269,11 @@ TEST_P(W4A16GemmCuda, MatchesTheOracleAtFullSize) {
   int multiprocessors = 0;
   simt::check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, 0),
               "multiprocessors");
-  for (const int M : tokens()) {
+  std::vector<int> of_a_batch = tokens();
+  if (prefill()) of_a_batch.push_back(1024);
+  for (const int M : of_a_batch) {
     for (const auto& [N, K] : {std::pair{4096, 4096}, {11008, 4096}, {4001, 11008}}) {
-      check(W4A16CudaCase::random({M, N, K, 128}, 10), 2 * multiprocessors, 200);
+      check(W4A16CudaCase::random({M, rows(N), K, 128}, 10), 2 * multiprocessors, 200);
       if (HasFailure()) return;
     }
   }

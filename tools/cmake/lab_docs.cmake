@@ -7,6 +7,7 @@ function(lab_docs)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   add_library(lab_pages STATIC ${sources})
   target_link_libraries(lab_pages PRIVATE lab_options lab_simt PUBLIC lab_tools)
+  target_compile_options(lab_pages PRIVATE ${LAB_TOOL_OPTIONS})
   # Pictures run what only an exercise has.
   target_sources(lab_pages PRIVATE $<TARGET_OBJECTS:solution.paged_kv.object>)
   add_executable(lab_docs tools/pages/main.cc)

@@ -45,6 +45,13 @@ if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=[a-z,-]*undefined")
   list(APPEND LAB_TEST_OPTIONS -fno-sanitize=undefined,float-cast-overflow)
 endif()
 
+# What a program says, reads and draws takes the compiler longer than the machine: where it is sanitized,
+# it is not optimized, which is nearly half of that time. Kernels and the model are.
+set(LAB_TOOL_OPTIONS "")
+if(CMAKE_CXX_FLAGS MATCHES "-fsanitize")
+  set(LAB_TOOL_OPTIONS -O0)
+endif()
+
 # GoogleTest's headers are half of what a test takes to compile, so they are compiled once, as tests are.
 # (ccache keeps nothing that uses them: with it, -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON is faster.)
 file(WRITE ${CMAKE_BINARY_DIR}/test_headers.cc "// Holds nothing: its target has headers to compile.\n")
@@ -115,11 +122,13 @@ endfunction()
 # lab_program(<name>): the program tools/<name>/, its parts as a library so that tests reach them.
 function(lab_program name)
   lab_library(tools)
+  target_compile_options(lab_tools PRIVATE ${LAB_TOOL_OPTIONS})
   target_compile_definitions(lab_tools PUBLIC QLAB_VERSION="${PROJECT_VERSION}"
     QLAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}" QLAB_BUILD_DIR="${CMAKE_BINARY_DIR}"
     QLAB_CTEST="${CMAKE_CTEST_COMMAND}")
   add_library(${name}_main OBJECT tools/${name}/main.cc)  # lab_mine() links it a second time
   target_link_libraries(${name}_main PRIVATE lab_options lab_tools)
+  target_compile_options(${name}_main PRIVATE ${LAB_TOOL_OPTIONS})
   add_executable(${name})
   target_link_libraries(${name} PRIVATE ${name}_main lab_options lab_tools)
   set_property(GLOBAL APPEND PROPERTY LAB_PROGRAMS ${name})

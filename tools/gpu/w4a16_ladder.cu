@@ -35,8 +35,11 @@ constexpr int kSamples = 256;
 struct Sample {
   std::size_t at;           // in Y
   double value, magnitude;  // Σ x·w and Σ |x||w|
-  double scales;            // Σ scale over k
+  double scales, tokens;    // Σ scale and Σ |x| over k
 };
+
+/// What is rounded to FP16 before Y is.
+enum class Rounds { kNothing, kSums, kWeights };
 
 test::W4A16HostWeights random_weights(int N, int K) {
   Random random(2);
@@ -125,12 +128,16 @@ class Operands {
     simt::check(cudaMemsetAsync(Y_[copy].data(), 0xFF, Y_[copy].size() * sizeof(half), stream),
                 "poison");
   }
-  /// fp16: products, or weights, are rounded to FP16 on the way (cuBLAS, v3_bits).
-  bool right(std::size_t copy, bool fp16) const {
+  /// Within the bounds of w4a16_gemm_cuda.h.
+  bool right(std::size_t copy, Rounds rounds) const {
     const std::vector<half> y = Y_[copy].to_host();
     for (const Sample& s : samples_) {
       double allowed = w4a16_gemm_cuda_error(K_, kGroupSize) * s.magnitude;
-      if (fp16) allowed += kW4A16Fp16Error * s.magnitude + s.scales * 0x1p-25;
+      if (rounds == Rounds::kSums) allowed += kW4A16Fp16Error * s.magnitude + s.scales * 0x1p-25;
+      if (rounds == Rounds::kWeights) {
+        const double weights = kW4A16RoundedWeight * s.magnitude + kW4A16SubnormalWeight * s.tokens;
+        allowed = weights + w4a16_gemm_cuda_prefill_error(K_) * (s.magnitude + weights);
+      }
       allowed += 0x1p-11 * (std::fabs(s.value) + allowed) + 0x1p-25;
       if (!(std::fabs(double{__half2float(y[s.at])} - s.value) <= allowed)) return false;
     }
@@ -151,13 +158,18 @@ class Operands {
     for (int i = 0; i < kSamples; ++i) {
       const int m = i == 0 ? 0 : i == 1 ? M_ - 1 : static_cast<int>(random.below(M_));
       const int n = i == 0 ? 0 : i == 1 ? N_ - 1 : static_cast<int>(random.below(N_));
-      Sample s{.at = static_cast<std::size_t>(m) * N_ + n, .value = 0, .magnitude = 0, .scales = 0};
+      Sample s{.at = static_cast<std::size_t>(m) * N_ + n,
+               .value = 0,
+               .magnitude = 0,
+               .scales = 0,
+               .tokens = 0};
       for (int k = 0; k < K_; ++k) {
         const half value = x[static_cast<std::size_t>(m) * K_ + k];
         const double product = double{__half2float(value)} * w.weight(n, k);
         s.value += product;
         s.magnitude += std::fabs(product);
         s.scales += w.scale_of(n, k);
+        s.tokens += std::fabs(double{__half2float(value)});
       }
       samples_.push_back(s);
     }
@@ -182,24 +194,26 @@ class Operands {
 Problem problem(int M, int N, int K) {
   const auto memory = std::make_shared<Operands>(M, N, K);
   std::vector<Contender> contenders;
-  const auto add = [&](std::string name, bool ours, bool fp16, auto run) {
+  const auto add = [&](std::string name, bool ours, Rounds rounds, auto run) {
     contenders.push_back(
         {.name = std::move(name),
          .ours = ours,
          .run = run,
          .poison = [p = memory.get()](std::size_t copy, Stream s) { p->poison(copy, s); },
-         .right = [p = memory.get(), fp16](std::size_t copy) { return p->right(copy, fp16); }});
+         .right = [p = memory.get(), rounds](std::size_t copy) { return p->right(copy, rounds); }});
   };
   const auto add_rung = [&](const CudaRung<W4A16Cuda>& rung) {
-    add(std::string(rung.name), true, rung.run == w4a16_gemm_cuda_v3_bits,
+    const Rounds rounds = rung.run == w4a16_gemm_cuda_v3_bits  ? Rounds::kSums
+                          : rung.most_tokens > kW4A16MaxTokens ? Rounds::kWeights
+                                                               : Rounds::kNothing;
+    add(std::string(rung.name), true, rounds,
         [p = memory.get(), run = rung.run](std::size_t copy, Stream s) { p->run(run, copy, s); });
   };
-  if (M == 1) {
-    for (const auto& rung : kW4A16GemvCudaRungs) add_rung(rung);
+  for (const auto& rung : kW4A16CudaRungs) {
+    if (rung.runs_on(capability()) && M <= rung.most_tokens) add_rung(rung);
   }
-  for (const auto& rung : kW4A16GemmCudaRungs) add_rung(rung);
 #if defined(QLAB_CUBLAS)
-  add("cuBLAS fp16", false, true,
+  add("cuBLAS fp16", false, Rounds::kWeights,
       [p = memory.get()](std::size_t copy, Stream s) { p->run_cublas(copy, s); });
 #endif
   contenders.push_back({.name = "read",
@@ -226,7 +240,7 @@ Ladder w4a16_ladder() {
     int N, K;
   };
   for (const Layer layer : {Layer{4096, 4096}, Layer{11008, 4096}, Layer{28672, 8192}}) {
-    for (const int M : {1, 2, 8, 16, 32, 64}) {
+    for (const int M : {1, 2, 8, 16, 32, 64, 256, 1024, 4096}) {
       ladder.entries.push_back({"w4a16_gemm, " + shape_text(M, layer.N, layer.K),
                                 [M, layer]() { return problem(M, layer.N, layer.K); }});
     }

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// A stage of v5_mma in shared memory: codes, groups and X of one piece of work, and the copies that bring
+/// them.
+///
+/// Teaches      copies that repeat cost few instructions where all that does not change is computed once
+/// Leaves out   TMA, which asks for a whole box by one instruction and needs Hopper (v6_wgmma)
+#pragma once
+
+#include "03_int4_weight_only/w4a16_gemm_cuda.h"
+#include "simt/ptx.h"
+
+namespace qlab::w4a16 {
+
+inline constexpr int kLanes = 32;
+inline constexpr int kStrips = kW4A16BlockRows / kInt4StripRows;  // of a block
+
+/// kEights: times eight tokens. Where tokens are few, warps are many and take one strip each, and twice as
+/// much of K between two barriers; where they are many, each word of X serves two strips.
+template <int kEights, int kGroup_>
+struct Plan {
+  static constexpr int kGroup = kGroup_;
+  static constexpr int kDepth = kEights <= 2 ? 256 : 128;  // of K, in a stage
+  static constexpr int kTiles = kDepth / kInt4TileK;       // of a strip, in a stage
+  static constexpr int kXRow = kDepth / 8;                 // loads of 16 bytes: a token's part
+  static constexpr int kMyStrips = kEights <= 2 ? 1 : 2;   // of a warp
+  static constexpr int kThreads = kStrips / kMyStrips * kLanes;
+  static constexpr int kGroups = kDepth / kGroup;           // in a stage
+  static constexpr int kCodes = kStrips * kTiles * kLanes;  // loads of 16 bytes of a stage: codes
+  static constexpr int kScales = kStrips * kGroups * 4;     // and groups
+  static constexpr int kX = kEights * 8 * kXRow;            // and X
+  static constexpr int kStage = kCodes + kScales + kX;
+  // What GPUs of capability 8.6 and 8.9 give a block, 99 KB, does not hold four of the largest.
+  static constexpr int kStages = kStage > 99 * 16 ? 3 : 4;
+};
+
+/// This thread's copies, 16 bytes each, of every piece: a stage's depth of K, of 128 rows of W and of all
+/// tokens. Which strip or token they belong to is known once and for all; per piece there is little left
+/// to compute.
+template <class P>
+class Copies {
+  static constexpr int kTiles = P::kTiles, kXRow = P::kXRow;
+
+ public:
+  __device__ Copies(const uint4* W, const uint4* groups, const uint4* X, int M, int N, int K)
+      : W_(W),
+        groups_(groups),
+        X_(X),
+        strips_(int4_strips(N)),
+        steps_(int4_tiles(K) / P::kTiles),
+        M_(M),
+        K_(K),
+        code_(tid_ / kOfStrip * steps_ * kOfStrip + tid_ % kOfStrip),
+        group_(tid_ / kOfGroups * steps_ * kOfGroups + tid_ % kOfGroups),
+        x_(tid_ / kXRow * (K / 8) + tid_ % kXRow),
+        // Odd rows swap halves of 64 bytes: two rows that are read at once lie in different banks.
+        x_to_(P::kCodes + P::kScales + (tid_ ^ tid_ / kXRow % 2 * 4)) {}
+
+  /// Those of piece `step` of 128 rows. What does not exist becomes 0.
+  __device__ void start(uint4* stage, int rows, int step) const {
+    const int piece = rows * kStrips * steps_ + step, strips = strips_ - rows * kStrips;
+    const auto copy = [](uint4* to, const uint4* from, int at, bool valid) {
+      ptx::cp_async_16_zfill(to, from + (valid ? at : 0), valid);
+    };
+    uint4* const to = stage + tid_;
+    constexpr int kStripsAtOnce = P::kThreads / kOfStrip;
+    QLAB_UNROLL
+    for (int i = 0; i < P::kCodes / P::kThreads; ++i) {
+      const int strip = i * kStripsAtOnce;
+      copy(to + i * P::kThreads, W_, code_ + (strip * steps_ + piece) * kOfStrip,
+           tid_ / kOfStrip + strip < strips);
+    }
+    if (tid_ < P::kScales) {
+      copy(to + P::kCodes, groups_, group_ + piece * kOfGroups, tid_ / kOfGroups < strips);
+    }
+    const bool valid = step * P::kDepth + tid_ % kXRow * 8 < K_;
+    constexpr int kTokensAtOnce = P::kThreads / kXRow;
+    QLAB_UNROLL
+    for (int i = 0; i * kTokensAtOnce < P::kX / kXRow; ++i) {
+      const int m = tid_ / kXRow + i * kTokensAtOnce;
+      if (i * kTokensAtOnce + kTokensAtOnce > P::kX / kXRow && m >= P::kX / kXRow) break;
+      copy(stage + x_to_ + i * P::kThreads, X_, x_ + i * kTokensAtOnce * (K_ / 8) + step * kXRow,
+           valid && m < M_);
+    }
+  }
+
+ private:
+  static constexpr int kOfStrip = kTiles * kLanes, kOfGroups = P::kGroups * 4;  // loads of a piece
+  static_assert(P::kScales <= P::kThreads && P::kThreads % (2 * kXRow) == 0);
+
+  const uint4 *W_, *groups_, *X_;
+  int tid_ = static_cast<int>(threadIdx.x);
+  int strips_, steps_, M_, K_;
+  int code_, group_, x_;  // where the first copy of each kind begins, in piece 0
+  int x_to_;              // and where in a stage that of X goes
+};
+
+}  // namespace qlab::w4a16
