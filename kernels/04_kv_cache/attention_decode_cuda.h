@@ -91,8 +91,28 @@ constexpr Cost attention_decode_cuda_cost(DecodeFormat format, std::int64_t batc
           .flops = 4 * n_heads * head_dim * tokens};
 }
 
-/// Blocks of the last rung that a multiprocessor runs at a time; its shared memory holds no more.
-constexpr int decode_resident(DecodeFormat format) { return format == DecodeFormat::kInt4 ? 4 : 2; }
+/// How the rungs from v4 on keep copies of K and V under way.
+struct DecodeCopies {
+  int tokens;    // of a warp's tile: 16 or 32, a lane for each
+  int stages;    // tiles of a warp that are under way or in use, from 2 on
+  int resident;  // blocks that a multiprocessor runs at a time, with heads of 128 channels
+};
+
+/// Under way are (stages - 1) · tokens · resident · 4 warps rows of K, and as many of V: 64 KB of
+/// FP16, 128 KB of the others, with heads of 128 channels. A multiprocessor's share of an H100's
+/// bandwidth, 25 bytes a nanosecond, for the microsecond that memory takes, is 25 KB; what is under
+/// way beyond need waits in queues. FP16 has the fewest instructions a byte, and so the least that
+/// copies must outlast.
+constexpr DecodeCopies decode_copies(DecodeFormat format) {
+  switch (format) {
+    case DecodeFormat::kFp16:
+      return {.tokens = 16, .stages = 2, .resident = 2};
+    case DecodeFormat::kInt4:
+      return {.tokens = 32, .stages = 3, .resident = 4};
+    default:
+      return {.tokens = 32, .stages = 3, .resident = 2};
+  }
+}
 
 /// The splits whose time is least, if blocks run in rounds, a step is 128 tokens of one block, a
 /// round begins with a step's time in which nothing has come yet, and the last block takes an
@@ -100,7 +120,7 @@ constexpr int decode_resident(DecodeFormat format) { return format == DecodeForm
 inline int choose_decode_splits(DecodeFormat format, int batch, int n_kv_heads, int length,
                                 int multiprocessors) {
   const auto up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
-  const std::int64_t slots = std::int64_t{multiprocessors} * decode_resident(format);
+  const std::int64_t slots = std::int64_t{multiprocessors} * decode_copies(format).resident;
   const std::int64_t steps = up(length, 128);
   std::int64_t best = 1, least = INT64_MAX;
   for (std::int64_t splits = 1; splits <= steps; ++splits) {

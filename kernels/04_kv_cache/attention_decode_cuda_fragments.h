@@ -23,8 +23,9 @@ namespace qlab::decode {
 /// The copies of one warp.
 template <DecodeFormat kFormat, int kHeadDim>
 struct MmaTile {
-  static constexpr int kTokens = kFormat == DecodeFormat::kFp16 ? 16 : 32;
-  static constexpr int kStages = 3;                        // tiles under way or in use
+  static constexpr int kTokens = decode_copies(kFormat).tokens;
+  static constexpr int kStages = decode_copies(kFormat).stages;
+  static_assert((kTokens == 16 || kTokens == 32) && kStages >= 2);
   static constexpr int kUnit = 16 / decode_bits(kFormat);  // codes in 16 bits
   static constexpr int kRow = kHeadDim * decode_bits(kFormat) / 8;
   static constexpr int kPieces = kRow / 16;             // of 8 units, in a row

@@ -14,7 +14,7 @@ namespace qlab::decode {
 /// A block a split: each of its warps walks through its own tiles, kStages - 1 of which are under
 /// way. Of the tile behind these the page is looked up, so that its copies need not wait for it.
 template <DecodeFormat kFormat, int kHeadDim, class Rows>
-__global__ void __launch_bounds__(kThreads, decode_resident(kFormat))
+__global__ void __launch_bounds__(kThreads, decode_copies(kFormat).resident)
     mma_kernel(const half* __restrict__ q,       // [batch, n_heads, kHeadDim]
                DecodeCache kv,                   //
                const int* __restrict__ lengths,  // [batch]
@@ -103,12 +103,21 @@ __global__ void __launch_bounds__(kThreads, decode_resident(kFormat))
                     .out = out});
 }
 
+/// Shared memory of a block: for its copies, and at least as much as keeps more than `resident`
+/// blocks, twice as many with heads of 64 channels, from sharing a multiprocessor of Hopper.
+template <DecodeFormat kFormat, int kHeadDim>
+constexpr int shared_bytes() {
+  constexpr int kOfMultiprocessor = 228 * 1024;
+  constexpr int kBlocks = decode_copies(kFormat).resident * 128 / kHeadDim;
+  return std::max(kWarps * MmaTile<kFormat, kHeadDim>::kBytes, kOfMultiprocessor / (kBlocks + 1));
+}
+
 /// One call of the rung of that name.
 template <class Rows>
 void run_mma(const char* operation, const DecodeAttention& a, Stream stream) {
   check_split_rung(operation, a, Rows::kLayout);
   with_format(a.kv, [&]<DecodeFormat kFormat, int kHeadDim>() {
-    launch_splits(a, stream, kThreads, kWarps * MmaTile<kFormat, kHeadDim>::kBytes,
+    launch_splits(a, stream, kThreads, shared_bytes<kFormat, kHeadDim>(),
                   mma_kernel<kFormat, kHeadDim, Rows>);
   });
 }
