@@ -4,7 +4,8 @@
 /// FP16, INT8, FP8 and INT4.
 ///
 /// Bottleneck   memory, if unpacking keeps up: K and V are read once, 2·group operations a code
-/// Bytes moved  read 2·n_kv_heads·Σ length·decode_row_bytes; q, the output and the parts beside it
+/// Bytes moved  read 2·n_kv_heads·Σ length·decode_row_bytes; q, the output, the parts and 4 bytes
+///              of table a page beside it
 /// FLOPs        4·n_heads·head_dim·Σ length
 /// Teaches      fewer bits are less time only while the conversion keeps up with the memory; pages
 ///              cost an entry of a table each, and no time if it is looked up early enough
@@ -63,12 +64,15 @@ struct DecodeCache {
 
 /// The operands of a rung. Two calls that share `parts` or `arrived` must not run at the same time.
 struct DecodeAttention {
-  const half* q;                          // [batch, n_heads, head_dim]
-  DecodeCache kv;                         //
-  std::span<const int> lengths;           // [batch]  on the host, which checks them: 1 … capacity
-  const int* device_lengths;              // [batch]  the same numbers, where a kernel reads them
-  std::span<const int> block_table = {};  // the entries of kv.pages.table on the host, likewise
-  int n_heads;                            //
+  const half* q;                 // [batch, n_heads, head_dim]
+  DecodeCache kv;                //
+  std::span<const int> lengths;  // [batch]  on the host, which checks them: 1 … capacity
+  const int* device_lengths;     // [batch]  the same numbers, where a kernel reads them
+
+  /// What kv.pages.table has, on the host, which checks the entries; empty without pages.
+  std::span<const int> block_table = {};  // [batch, capacity / block_size]  0 … n_blocks - 1
+
+  int n_heads;        //
   int splits;         // from v3 on the context of every sequence is cut into at most these
   SplitParts parts;   // from v3 on: memory to work in
   unsigned* arrived;  // [batch, n_kv_heads]  from v3 on: zeros, which a call leaves zeros

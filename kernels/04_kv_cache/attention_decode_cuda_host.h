@@ -127,7 +127,8 @@ inline float score_scale(int head_dim) {
   return kLog2E / std::sqrt(static_cast<float>(head_dim));
 }
 
-/// A kernel whose blocks are splits: q, K and V, lengths, n_heads, score_scale, parts, arrived, out.
+/// A kernel whose blocks are splits: q, K and V, lengths, n_heads, what scores are multiplied by,
+/// parts, arrived, out.
 using SplitKernel = void(const half*, DecodeCache, const int*, int, float, SplitParts, unsigned*,
                          half*);
 

@@ -24,17 +24,18 @@ __global__ void __launch_bounds__(kThreads, decode_copies(kFormat).resident)
   constexpr int kTokens = Tile::kTokens, kStages = Tile::kStages, kStep = kWarps * kTokens;
   DYNAMIC_SHARED(unsigned char, memory);
 
-  // Who am I: this block's split, KV head and sequence; this warp's tiles, this lane's token of each.
+  // Who am I: this block's split, KV head and sequence; this warp's tiles; this lane's tokens.
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int split = static_cast<int>(blockIdx.x), splits = static_cast<int>(gridDim.x);
   const int g = static_cast<int>(blockIdx.y), b = static_cast<int>(blockIdx.z);
   const int group = n_heads / kv.n_kv_heads, token = lane % kTokens;
   const std::size_t first_head = static_cast<std::size_t>(b * n_heads + g * group);
-  const auto [begin, end, used] = tokens_of(split, splits, lengths[b]);
-  if (split >= used) return;  // the whole block; no one waits for it
+  const TokenRange range = tokens_of(split, splits, lengths[b]);
+  if (split >= range.used) return;  // the whole block; no one waits for it
+  const int end = range.end;
   const Rows rows(kv, b, g);
   unsigned char* const mine = memory + warp * Tile::kBytes;
-  const auto fetch = [&, end = end](int stage, typename Rows::Page page, int t0) {
+  const auto fetch = [&](int stage, typename Rows::Page page, int t0) {
     unsigned char* const to = mine + stage * 2 * Tile::kTile;
     const auto tile = rows.template tile<kTokens>(page, t0);
     Tile::fetch(to, kv.k.codes, tile, t0, end, lane);
@@ -42,13 +43,12 @@ __global__ void __launch_bounds__(kThreads, decode_copies(kFormat).resident)
     Tile::fetch(to + Tile::kTile, kv.v.codes, tile, t0, end, lane);
     ptx::cp_async_commit();
   };
-  const auto grid_bits = [&, end = end](const DecodeTensor& tensor, typename Rows::Page page,
-                                        int t0) {
+  const auto grid_bits = [&](const DecodeTensor& tensor, typename Rows::Page page, int t0) {
     return load_grid_bits<kFormat>(tensor, rows.row(page, t0 + token), t0 + token < end);
   };
 
   // Load:    pages; the first tiles, K and V a group each; q → registers.
-  int t0 = begin + warp * kTokens;
+  int t0 = range.begin + warp * kTokens;
   typename Rows::Page pages[kStages];  // in the loop: of the tiles behind that of t0, from 1 on
   QLAB_UNROLL
   for (int i = 0; i < kStages; ++i) pages[i] = rows.look_up(t0 + i * kStep + token, end);
@@ -97,7 +97,7 @@ __global__ void __launch_bounds__(kThreads, decode_copies(kFormat).resident)
                     .group = group,
                     .split = split,
                     .splits = splits,
-                    .used = used,
+                    .used = range.used,
                     .parts = parts,
                     .arrived = arrived + b * kv.n_kv_heads + g,
                     .out = out});

@@ -3,8 +3,8 @@
 /// Where the rows of a head's tokens lie: one behind the other, or in the pages of a table.
 ///
 /// Both are used alike. A lane looks up the page of its token, well before it needs it; from that
-/// come the token's row, and the pieces of 16 bytes of a warp's tile. Sixteen tokens from a multiple
-/// of 16 on are always neighbours, as a page holds a multiple of 16.
+/// come the token's row, and the pieces of 16 bytes of a warp's tile. Sixteen tokens from a
+/// multiple of 16 on are neighbours in any cache, as a page holds a multiple of 16.
 #pragma once
 
 #include "04_kv_cache/attention_decode_cuda_host.h"

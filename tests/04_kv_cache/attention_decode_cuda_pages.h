@@ -11,9 +11,9 @@
 
 namespace qlab::test {
 
-/// A pool with the tokens of a case. All else in it is 0xFF, as behind the last token of a case: the
-/// slots behind a sequence's last token, and three blocks that are nobody's. Entries of the table
-/// behind a sequence's last page are no block of any pool.
+/// A pool with the tokens of a case, its blocks taken at random. All else in it is as in the case:
+/// 0xFF, or what was drawn behind a sequence's last token. Three blocks are nobody's. Entries of
+/// the table behind a sequence's last page are no block of any pool.
 struct DecodePool {
   static constexpr int kNoBlock = INT_MAX;
 

@@ -207,12 +207,12 @@ TEST_P(AttentionDecodeCudaPaged, ReadsASharedPrefixForEachSequence) {
   compare(c, DecodePool(c, B, random, 2));
 }
 
-// The last entry of each table is that of its last token, and behind the table memory ends: an entry
-// too many is an error of the CPU's guard, or of compute-sanitizer.
+// The last page of each sequence is full, and memory ends behind the last entry: to read one more is
+// an error of the CPU's guard, or of compute-sanitizer.
 TEST_P(AttentionDecodeCudaPaged, ReadsNoEntryBehindTheLastPage) {
   Random random(11);
-  const int capacity = block_size + 1;
-  DecodeCase c({format, 2, 1, 64, capacity}, {capacity, capacity}, 1);
+  const int tokens = 2 * block_size;
+  DecodeCase c({format, 2, 1, 64, tokens}, {tokens, tokens}, 1);
   c.draw(random);
   compare(c, DecodePool(c, block_size, random));
 }
