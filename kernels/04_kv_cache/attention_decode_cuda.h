@@ -4,10 +4,12 @@
 /// FP16, INT8, FP8 and INT4.
 ///
 /// Bottleneck   memory, if unpacking keeps up: K and V are read once, 2·group operations a code
-/// Bytes moved  read 2·n_kv_heads·Σ length·decode_row_bytes; q, the output and the parts beside it
+/// Bytes moved  read 2·n_kv_heads·Σ length·decode_row_bytes; q, the output, the parts and 4 bytes
+///              of table a page beside it
 /// FLOPs        4·n_heads·head_dim·Σ length
-/// Teaches      fewer bits are less time only while the conversion keeps up with the memory
-/// Leaves out   pages (paged_kv); several new tokens a sequence; writing the new token's K and V
+/// Teaches      fewer bits are less time only while the conversion keeps up with the memory; pages
+///              cost an entry of a table each, and no time if it is looked up early enough
+/// Leaves out   who owns a page (paged_kv); several new tokens a sequence; writing their K and V
 #pragma once
 
 #include <algorithm>
@@ -32,19 +34,32 @@ constexpr int decode_bits(DecodeFormat format) {
   return format == DecodeFormat::kFp16 ? 16 : format == DecodeFormat::kInt4 ? 4 : 8;
 }
 
-/// K or V, as KvDeviceTensor has it, and INT4: element = grid.x · code + grid.y, code 0 … 15.
+/// K or V, as KvDeviceTensor has it, and INT4: element = grid.x · code + grid.y, code 0 … 15. Rows
+/// are [batch, n_kv_heads, capacity], or, in pages, [n_blocks, n_kv_heads, block_size].
 struct DecodeTensor {
-  const void* codes;        // [batch, n_kv_heads, capacity, head_dim · bits / 8]  16-byte aligned
-  const half* token_scale;  // [batch, n_kv_heads, capacity]  kInt8 only, else null
-  const float* head_scale;  // [n_kv_heads]                   kFp8E4m3 only, else null
-  const half2* token_grid;  // [batch, n_kv_heads, capacity]  kInt4 only, else null
+  const void* codes;        // [rows, head_dim · bits / 8]  16-byte aligned
+  const half* token_scale;  // [rows]        kInt8 only, else null
+  const float* head_scale;  // [n_kv_heads]  kFp8E4m3 only, else null
+  const half2* token_grid;  // [rows]        kInt4 only, else null
 };
 
-/// What lies behind a sequence's last token is whatever was there before, and no one looks at it.
+/// The pages of all sequences, as BlockPool has them: token t of a sequence is in slot
+/// t % block_size of block table[t / block_size]. Sequences may share blocks. Source: Kwon et al.,
+/// "Efficient Memory Management for Large Language Model Serving with PagedAttention", SOSP 2023.
+struct DecodePages {
+  const int* table = nullptr;  // [batch, capacity / block_size]  on the device; null: no pages
+  int n_blocks = 0;            // of the pool
+  int block_size = 0;          // tokens: 16, 32, 64 or 128
+};
+
+/// What lies behind a sequence's last token is whatever was there before, and no one looks at it;
+/// nor at entries of the table behind that token's.
 struct DecodeCache {
   DecodeFormat format;
-  int batch, n_kv_heads, head_dim, capacity;
+  int batch, n_kv_heads, head_dim;
+  int capacity;  // tokens that a sequence has room for; in pages a multiple of block_size
   DecodeTensor k, v;
+  DecodePages pages = {};
 };
 
 /// The operands of a rung. Two calls that share `parts` or `arrived` must not run at the same time.
@@ -53,7 +68,11 @@ struct DecodeAttention {
   DecodeCache kv;                //
   std::span<const int> lengths;  // [batch]  on the host, which checks them: 1 … capacity
   const int* device_lengths;     // [batch]  the same numbers, where a kernel reads them
-  int n_heads;                   //
+
+  /// What kv.pages.table has, on the host, which checks the entries; empty without pages.
+  std::span<const int> block_table = {};  // [batch, capacity / block_size]  0 … n_blocks - 1
+
+  int n_heads;        //
   int splits;         // from v3 on the context of every sequence is cut into at most these
   SplitParts parts;   // from v3 on: memory to work in
   unsigned* arrived;  // [batch, n_kv_heads]  from v3 on: zeros, which a call leaves zeros
@@ -76,8 +95,28 @@ constexpr Cost attention_decode_cuda_cost(DecodeFormat format, std::int64_t batc
           .flops = 4 * n_heads * head_dim * tokens};
 }
 
-/// Blocks of the last rung that a multiprocessor runs at a time; its shared memory holds no more.
-constexpr int decode_resident(DecodeFormat format) { return format == DecodeFormat::kInt4 ? 4 : 2; }
+/// How the rungs from v4 on keep copies of K and V under way.
+struct DecodeCopies {
+  int tokens;    // of a warp's tile: 16 or 32, a lane for each
+  int stages;    // tiles of a warp that are under way or in use, from 2 on
+  int resident;  // blocks that a multiprocessor runs at a time, with heads of 128 channels
+};
+
+/// Under way are (stages - 1) · tokens · resident · 4 warps rows of K, and as many of V: 64 KB of
+/// FP16, 128 KB of the others, with heads of 128 channels. A multiprocessor's share of an H100's
+/// bandwidth, 25 bytes a nanosecond, for the microsecond that memory takes, is 25 KB; what is under
+/// way beyond need waits in queues. FP16 has the fewest instructions a byte, and so the least that
+/// copies must outlast.
+constexpr DecodeCopies decode_copies(DecodeFormat format) {
+  switch (format) {
+    case DecodeFormat::kFp16:
+      return {.tokens = 16, .stages = 2, .resident = 2};
+    case DecodeFormat::kInt4:
+      return {.tokens = 32, .stages = 3, .resident = 4};
+    default:
+      return {.tokens = 32, .stages = 3, .resident = 2};
+  }
+}
 
 /// The splits whose time is least, if blocks run in rounds, a step is 128 tokens of one block, a
 /// round begins with a step's time in which nothing has come yet, and the last block takes an
@@ -85,7 +124,7 @@ constexpr int decode_resident(DecodeFormat format) { return format == DecodeForm
 inline int choose_decode_splits(DecodeFormat format, int batch, int n_kv_heads, int length,
                                 int multiprocessors) {
   const auto up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
-  const std::int64_t slots = std::int64_t{multiprocessors} * decode_resident(format);
+  const std::int64_t slots = std::int64_t{multiprocessors} * decode_copies(format).resident;
   const std::int64_t steps = up(length, 128);
   std::int64_t best = 1, least = INT64_MAX;
   for (std::int64_t splits = 1; splits <= steps; ++splits) {
@@ -95,50 +134,6 @@ inline int choose_decode_splits(DecodeFormat format, int batch, int n_kv_heads, 
     if (time < least) least = time, best = splits;
   }
   return static_cast<int>(best);
-}
-
-/// Refuses K or V that does not fit its format.
-inline void check_decode_tensor(const char* operation, const char* name, DecodeFormat format,
-                                const DecodeTensor& tensor) {
-  QLAB_CHECK(
-      tensor.codes != nullptr && reinterpret_cast<std::uintptr_t>(tensor.codes) % 16 == 0,
-      operation, ": ", name,
-      " is not 16-byte aligned, as the copies to shared memory need it; pass the start of an "
-      "allocation");
-  QLAB_CHECK((tensor.token_scale != nullptr) == (format == DecodeFormat::kInt8), operation, ": ",
-             name, " needs token_scale with INT8 codes, and must not have it otherwise");
-  QLAB_CHECK((tensor.head_scale != nullptr) == (format == DecodeFormat::kFp8E4m3), operation, ": ",
-             name, " needs head_scale with FP8 codes, and must not have it otherwise");
-  QLAB_CHECK((tensor.token_grid != nullptr) == (format == DecodeFormat::kInt4), operation, ": ",
-             name, " needs token_grid with INT4 codes, and must not have it otherwise");
-}
-
-/// Refuses operands that do not fit, before anything is read on the device.
-inline void check_decode_attention(const char* operation, const DecodeAttention& a) {
-  const DecodeCache& kv = a.kv;
-  QLAB_CHECK(kv.batch >= 1 && kv.n_kv_heads >= 1 && kv.capacity >= 1, operation,
-             ": the cache has batch ", kv.batch, ", n_kv_heads ", kv.n_kv_heads, ", capacity ",
-             kv.capacity, "; each is at least 1");
-  QLAB_CHECK(kv.head_dim == 64 || kv.head_dim == 128, operation, ": head_dim is ", kv.head_dim,
-             ", but kernels exist for 64 and 128; pad the head with zeros");
-  check_decode_tensor(operation, "K", kv.format, kv.k);
-  check_decode_tensor(operation, "V", kv.format, kv.v);
-  QLAB_CHECK(a.n_heads >= 1 && a.n_heads % kv.n_kv_heads == 0, operation, ": ", a.n_heads,
-             " query heads on ", kv.n_kv_heads,
-             " KV heads; each KV head serves a whole number of query heads, from 1 on");
-  QLAB_CHECK(a.n_heads / kv.n_kv_heads <= kSplitMaxGroup, operation, ": ",
-             a.n_heads / kv.n_kv_heads, " query heads share a KV head, but a fragment has ",
-             kSplitMaxGroup, " columns");
-  QLAB_CHECK(a.splits >= 1, operation, ": splits is ", a.splits,
-             "; 1 leaves the context whole, and choose_decode_splits knows more");
-  QLAB_CHECK(std::ssize(a.lengths) == kv.batch, operation, ": ", std::ssize(a.lengths),
-             " lengths for a batch of ", kv.batch);
-  for (int b = 0; b < kv.batch; ++b) {
-    const int length = a.lengths[static_cast<std::size_t>(b)];
-    QLAB_CHECK(length >= 1 && length <= kv.capacity, operation, ": length ", length,
-               " of sequence ", b, " is not within 1 and the capacity ", kv.capacity,
-               "; write the new token's K and V to the cache first");
-  }
 }
 
 /// Longest context whose scores fit into a block's shared memory: v1 keeps all of them.
@@ -154,13 +149,20 @@ void attention_decode_cuda_v1_block(const DecodeAttention& attention, Stream str
 void attention_decode_cuda_v2_online(const DecodeAttention& attention, Stream stream = {});
 void attention_decode_cuda_v3_split(const DecodeAttention& attention, Stream stream = {});
 void attention_decode_cuda_v4_mma(const DecodeAttention& attention, Stream stream = {});
+void attention_decode_cuda_v5_paged(const DecodeAttention& attention, Stream stream = {});
 
-/// The ladder, slowest first.
+/// The ladder, slowest first; then the fastest for a cache in pages.
 inline constexpr CudaRung<DecodeFunction> kAttentionDecodeCudaRungs[] = {
     {"v1_block", attention_decode_cuda_v1_block, kAnyGpu},
     {"v2_online", attention_decode_cuda_v2_online, kAnyGpu},
     {"v3_split", attention_decode_cuda_v3_split, kAnyGpu},
     {"v4_mma", attention_decode_cuda_v4_mma, kAnyGpu},
+    {"v5_paged", attention_decode_cuda_v5_paged, kAnyGpu},
 };
+
+/// Whether a rung reads pages. The others read contiguous caches; each refuses what it cannot read.
+constexpr bool reads_pages(const CudaRung<DecodeFunction>& rung) {
+  return rung.run == attention_decode_cuda_v5_paged;
+}
 
 }  // namespace qlab

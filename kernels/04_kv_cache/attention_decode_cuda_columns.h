@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Columns: a warp's softmax on tensor cores, a column a query head. v4 of attention_decode_cuda is
-/// made of it.
+/// Columns: a warp's softmax on tensor cores, a column a query head. v4 and v5 of
+/// attention_decode_cuda are made of it.
 #pragma once
 
 #include "04_kv_cache/attention_decode_cuda_fragments.h"
@@ -17,12 +17,10 @@ inline constexpr float kSmallest = 0x1p-24F;  // FP16's
 template <DecodeFormat kFormat>
 inline constexpr bool kHasGrids = kFormat == DecodeFormat::kInt8 || kFormat == DecodeFormat::kInt4;
 
-/// Scale and minimum of this lane's token, as bits; zeros for one that does not exist.
+/// Scale and minimum of the token in that row, as bits; zeros for one that does not exist.
 template <DecodeFormat kFormat>
-__device__ std::uint32_t load_grid_bits(const DecodeTensor& tensor, std::size_t first_row, int t,
-                                        int end) {
-  if (!kHasGrids<kFormat> || t >= end) return 0;
-  const std::size_t row = first_row + static_cast<std::size_t>(t);
+__device__ std::uint32_t load_grid_bits(const DecodeTensor& tensor, std::size_t row, bool exists) {
+  if (!kHasGrids<kFormat> || !exists) return 0;
   if constexpr (kFormat == DecodeFormat::kInt8) return __half_as_ushort(tensor.token_scale[row]);
   if constexpr (kFormat == DecodeFormat::kInt4) return word_of(tensor.token_grid[row]);
   return 0;

@@ -23,8 +23,9 @@ namespace qlab::decode {
 /// The copies of one warp.
 template <DecodeFormat kFormat, int kHeadDim>
 struct MmaTile {
-  static constexpr int kTokens = kFormat == DecodeFormat::kFp16 ? 16 : 32;
-  static constexpr int kStages = 3;                        // tiles under way or in use
+  static constexpr int kTokens = decode_copies(kFormat).tokens;
+  static constexpr int kStages = decode_copies(kFormat).stages;
+  static_assert((kTokens == 16 || kTokens == 32) && kStages >= 2);
   static constexpr int kUnit = 16 / decode_bits(kFormat);  // codes in 16 bits
   static constexpr int kRow = kHeadDim * decode_bits(kFormat) / 8;
   static constexpr int kPieces = kRow / 16;             // of 8 units, in a row
@@ -40,16 +41,19 @@ struct MmaTile {
     return token * kRow + 16 * (piece ^ (token / kRowsOfBanks & kMask));
   }
 
-  /// Starts to copy the tokens t0 … t0 + kTokens - 1 of a head, whose row 0 is `rows`. Tokens from
-  /// `end` on become zeros; where all are, nothing happens.
-  static __device__ void fetch(unsigned char* tile, const uint4* rows, int t0, int end, int lane) {
+  /// Starts to copy the tokens t0 … t0 + kTokens - 1 of a head, which lie at `rows` of K or V.
+  /// Tokens from `end` on become zeros; where all are, nothing happens.
+  template <class Rows>
+  static __device__ void fetch(unsigned char* tile, const void* codes, const Rows& rows, int t0,
+                               int end, int lane) {
     if (t0 >= end) return;
     QLAB_UNROLL
-    for (int i = lane; i < kTokens * kPieces; i += 32) {
-      const int token = i / kPieces, piece = i % kPieces;
+    for (int i = 0; i < kTokens * kPieces; i += 32) {
+      const int token = (i + lane) / kPieces, piece = (i + lane) % kPieces;
       const bool valid = t0 + token < end;
-      const std::int64_t from = std::int64_t{t0} * kPieces + (valid ? i : 0);
-      ptx::cp_async_16_zfill(tile + offset(token, piece), rows + from, valid);
+      const std::size_t from = rows.template piece<kPieces>(i, lane, valid);
+      ptx::cp_async_16_zfill(tile + offset(token, piece), static_cast<const uint4*>(codes) + from,
+                             valid);
     }
   }
 };

@@ -70,23 +70,4 @@ __device__ Grid load_grid(const DecodeTensor& tensor, int g, std::size_t row) {
   }
 }
 
-/// Calls launch.operator()<format, head_dim>() with those of the cache.
-template <class Launch>
-void with_format(const DecodeCache& kv, Launch launch) {
-  const auto with_head_dim = [&]<DecodeFormat kFormat>() {
-    if (kv.head_dim == 64) return launch.template operator()<kFormat, 64>();
-    launch.template operator()<kFormat, 128>();
-  };
-  switch (kv.format) {
-    case DecodeFormat::kFp16:
-      return with_head_dim.template operator()<DecodeFormat::kFp16>();
-    case DecodeFormat::kInt8:
-      return with_head_dim.template operator()<DecodeFormat::kInt8>();
-    case DecodeFormat::kFp8E4m3:
-      return with_head_dim.template operator()<DecodeFormat::kFp8E4m3>();
-    case DecodeFormat::kInt4:
-      return with_head_dim.template operator()<DecodeFormat::kInt4>();
-  }
-}
-
 }  // namespace qlab::decode

@@ -11,14 +11,6 @@
 
 namespace qlab::decode {
 
-/// Refuses a call of a rung that needs memory to work in, and has none.
-inline void check_parts(const char* operation, const DecodeAttention& a) {
-  QLAB_CHECK(a.splits == 1 || (a.parts.m != nullptr && a.parts.l != nullptr &&
-                               a.parts.o != nullptr && a.arrived != nullptr),
-             operation, ": ", a.splits,
-             " splits need parts and arrived, where blocks leave what the last one merges");
-}
-
 /// Tokens begin … end - 1.
 struct TokenRange {
   int begin, end;  // of this split

@@ -10,6 +10,7 @@
 /// Teaches      scales wait until after the sum: one product a token, not one a channel
 /// Leaves out   sharing K and V among the heads of a group (v2); several blocks a sequence (v3)
 #include "04_kv_cache/attention_decode_cuda.h"
+#include "04_kv_cache/attention_decode_cuda_host.h"
 #include "04_kv_cache/attention_decode_cuda_lanes.h"
 
 namespace qlab {
@@ -106,7 +107,7 @@ __global__ void __launch_bounds__(kThreads)
 /// One call; attention_decode_cuda.h says what it takes and gives.
 void attention_decode_cuda_v1_block(const DecodeAttention& a, Stream stream) {
   constexpr const char* kName = "attention_decode_cuda_v1_block";
-  check_decode_attention(kName, a);
+  decode::check_attention(kName, a, decode::Layout::kContiguous);
   const int longest = *std::max_element(a.lengths.begin(), a.lengths.end());
   QLAB_CHECK(longest <= kDecodeBlockTokens, kName, ": the scores of ", longest,
              " tokens do not fit into shared memory, which holds ", kDecodeBlockTokens,

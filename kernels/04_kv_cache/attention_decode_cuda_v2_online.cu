@@ -10,6 +10,7 @@
 /// Teaches      online softmax; 32 sums over a warp in 31 shuffles
 /// Leaves out   several blocks a sequence (v3); tensor cores (v4)
 #include "04_kv_cache/attention_decode_cuda.h"
+#include "04_kv_cache/attention_decode_cuda_host.h"
 #include "04_kv_cache/attention_decode_cuda_online.h"
 
 namespace qlab {
@@ -62,14 +63,13 @@ __global__ void __launch_bounds__(kThreads)
 
 /// One call; attention_decode_cuda.h says what it takes and gives.
 void attention_decode_cuda_v2_online(const DecodeAttention& a, Stream stream) {
-  check_decode_attention("attention_decode_cuda_v2_online", a);
+  decode::check_attention("attention_decode_cuda_v2_online", a, decode::Layout::kContiguous);
   decode::with_format(a.kv, [&]<DecodeFormat kFormat, int kHeadDim>() {
     decode::with_group(a, [&]<int kGroup>() {
       const dim3 grid(static_cast<unsigned>(a.kv.n_kv_heads), static_cast<unsigned>(a.kv.batch));
-      constexpr float kLog2E = 1.442695041F;  // 2^x is an instruction, e^x is not
       enqueue(stream, grid, kThreads, decode::WarpParts<kHeadDim, kGroup, kWarps>::kBytes,
               online_kernel<kFormat, kHeadDim, kGroup>, a.q, a.kv, a.device_lengths, a.n_heads,
-              kLog2E / std::sqrt(static_cast<float>(kHeadDim)), a.out);
+              decode::score_scale(kHeadDim), a.out);
     });
   });
 }

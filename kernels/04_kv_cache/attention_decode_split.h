@@ -6,7 +6,7 @@
 /// Bytes moved  read 2·n_kv_heads·Σ length·kv_device_row_bytes; parts and q beside it
 /// FLOPs        4·n_heads·head_dim·Σ length
 /// Teaches      parts of a softmax that merge exactly; a lane is a token, then a channel
-/// Leaves out   tensor cores for the query group; merging in the same launch; pages (paged_kv)
+/// Leaves out   tensor cores, merging in the same launch, pages (all three: attention_decode_cuda)
 #pragma once
 
 #include <algorithm>

@@ -6,7 +6,8 @@
 /// Bytes moved  gather: read and written length · row_bytes, and 4 a token of the table
 /// FLOPs        none: a division, a remainder, and counts
 /// Teaches      a page table for tokens; reference counts; copy on write; stale slots are not zeros
-/// Leaves out   what a row holds (kv_cache.h); attention straight from blocks; eviction, swapping
+/// Leaves out   what a row holds (kv_cache.h); eviction, swapping; attention straight from
+///              blocks (attention_decode_cuda_v5_paged)
 ///
 /// Source: Kwon et al., "Efficient Memory Management for Large Language Model Serving with
 /// PagedAttention", SOSP 2023, sections 4.1 to 4.4.

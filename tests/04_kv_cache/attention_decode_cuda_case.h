@@ -82,6 +82,19 @@ struct DecodeCase {
       }
     }
   }
+  /// The first `tokens` of one sequence become those of another.
+  void copy_tokens(int from, int to, int tokens) {
+    for (DecodeOperand* operand : {&k, &v}) {
+      for (int g = 0; g < shape.kv_heads; ++g) {
+        const std::size_t source = row(from, g, 0), target = row(to, g, 0);
+        const auto count = static_cast<std::size_t>(tokens);
+        std::copy_n(&operand->scale[source], count, &operand->scale[target]);
+        std::copy_n(&operand->minimum[source], count, &operand->minimum[target]);
+        std::copy_n(&operand->codes[source * row_bytes()], count * row_bytes(),
+                    &operand->codes[target * row_bytes()]);
+      }
+    }
+  }
   void draw_row(DecodeOperand& operand, std::size_t at, Random& random) const {
     const bool is_int4 = shape.format == DecodeFormat::kInt4;
     operand.scale[at] = half_bits(random.uniform(0.004, 0.02) * (is_int4 ? 16 : 1));

@@ -2,99 +2,20 @@
 /// \file
 /// The rungs of attention_decode_cuda against the oracle of attention_decode_cuda_ref.h: small
 /// shapes where the CPU runs the kernels, full sizes too where a GPU does.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <tuple>
 
-#include "04_kv_cache/attention_decode_cuda_case.h"
+#include "04_kv_cache/attention_decode_cuda_device.h"
 
 namespace qlab::test {
 namespace {
 
+using testing::HasSubstr;
+using testing::ThrowsMessage;
 using Rung = CudaRung<DecodeFunction>;
-
-/// A case's operands on the device; run may be called more than once.
-class OnTheDevice {
- public:
-  explicit OnTheDevice(const DecodeCase& c)
-      : c_(c),
-        heads_(static_cast<std::size_t>(c.batch() * c.shape.heads)),
-        q_(halves(c.q), "q"),
-        k_(c.k.codes, "K"),
-        v_(c.v.codes, "V"),
-        k_scale_(halves(c.k.scale), "the scales of K"),
-        v_scale_(halves(c.v.scale), "the scales of V"),
-        k_grid_(grids(c.k), "the grids of K"),
-        v_grid_(grids(c.v), "the grids of V"),
-        k_head_(c.k.head_scale, "the scale of K"),
-        v_head_(c.v.head_scale, "the scale of V"),
-        lengths_(c.lengths, "lengths"),
-        m_(heads_ * static_cast<std::size_t>(c.splits), "m"),
-        l_(heads_ * static_cast<std::size_t>(c.splits), "l"),
-        o_(heads_ * static_cast<std::size_t>(c.splits * c.shape.head_dim), "o"),
-        arrived_(std::vector<unsigned>(static_cast<std::size_t>(c.batch() * c.shape.kv_heads), 0),
-                 "arrived") {}
-
-  Matrix<float> run(const Rung& rung) {
-    DeviceOutput<half> out(static_cast<std::int64_t>(heads_), c_.shape.head_dim);
-    const auto tensor = [&](const auto& codes, const auto& scale, const auto& grid,
-                            const auto& head) {
-      const DecodeFormat format = c_.shape.format;
-      return DecodeTensor{.codes = codes.data(),
-                          .token_scale = format == DecodeFormat::kInt8 ? scale.data() : nullptr,
-                          .head_scale = format == DecodeFormat::kFp8E4m3 ? head.data() : nullptr,
-                          .token_grid = format == DecodeFormat::kInt4
-                                            ? reinterpret_cast<const half2*>(grid.data())
-                                            : nullptr};
-    };
-    rung.run({.q = q_.data(),
-              .kv = {.format = c_.shape.format,
-                     .batch = c_.batch(),
-                     .n_kv_heads = c_.shape.kv_heads,
-                     .head_dim = c_.shape.head_dim,
-                     .capacity = c_.shape.capacity,
-                     .k = tensor(k_, k_scale_, k_grid_, k_head_),
-                     .v = tensor(v_, v_scale_, v_grid_, v_head_)},
-              .lengths = c_.lengths,
-              .device_lengths = lengths_.data(),
-              .n_heads = c_.shape.heads,
-              .splits = c_.splits,
-              .parts = {.m = m_.data(), .l = l_.data(), .o = o_.data()},
-              .arrived = arrived_.data(),
-              .out = out.data()},
-             {});
-    Matrix<float> values = out.fetch(c_.name());  // waits for the kernel
-    for (const unsigned counter : arrived_.to_host()) EXPECT_EQ(counter, 0U) << rung.name;
-    return values;
-  }
-
- private:
-  static std::vector<half> halves(const std::vector<std::uint16_t>& bits) {
-    std::vector<half> values(bits.size());
-    for (std::size_t i = 0; i < bits.size(); ++i) values[i] = __ushort_as_half(bits[i]);
-    return values;
-  }
-  /// Two FP16 numbers a word, as half2 has them; half2 itself is no type for a Buffer.
-  static std::vector<std::uint32_t> grids(const DecodeOperand& operand) {
-    std::vector<std::uint32_t> words(operand.scale.size());
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      words[i] = operand.scale[i] | std::uint32_t{operand.minimum[i]} << 16;
-    }
-    return words;
-  }
-
-  const DecodeCase& c_;
-  std::size_t heads_;
-  simt::Buffer<half> q_;
-  simt::Buffer<std::uint8_t> k_, v_;
-  simt::Buffer<half> k_scale_, v_scale_;
-  simt::Buffer<std::uint32_t> k_grid_, v_grid_;
-  simt::Buffer<float> k_head_, v_head_;
-  simt::Buffer<int> lengths_;
-  simt::Buffer<float> m_, l_, o_;
-  simt::Buffer<unsigned> arrived_;
-};
 
 bool same_bits(const Matrix<float>& a, const Matrix<float>& b) {
   return std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.rows() * a.cols()) * 4) == 0;
@@ -118,11 +39,11 @@ void judge(const DecodeCase& c, const Rung& rung, const Matrix<float>& got, int 
 }
 
 void check(const DecodeCase& c, const Rung& rung, int stride = 1) {
-  OnTheDevice device(c);
-  const Matrix<float> first = device.run(rung);
+  OnTheDevice device(c, rung);
+  const Matrix<float> first = device.run();
   judge(c, rung, first, stride);
   if (testing::Test::HasFatalFailure()) return;
-  EXPECT_TRUE(same_bits(first, device.run(rung))) << rung.name << ", " << c.name();
+  EXPECT_TRUE(same_bits(first, device.run())) << rung.name << ", " << c.name();
 }
 
 struct AttentionDecodeCuda : OnDevice, testing::WithParamInterface<std::tuple<DecodeFormat, Rung>> {
@@ -190,14 +111,14 @@ TEST_P(AttentionDecodeCuda, IgnoresWhatLiesBehindTheLastToken) {
   Random random(5);
   DecodeCase c({format, 4, 1, 64, 130}, {1, 33, 70, 95}, 2);
   c.draw(random);
-  const Matrix<float> before = OnTheDevice(c).run(rung);
+  const Matrix<float> before = OnTheDevice(c, rung).run();
   for (int b = 0; b < c.batch(); ++b) {
     for (int t = c.lengths[static_cast<std::size_t>(b)]; t < c.shape.capacity; ++t) {
       c.draw_row(c.k, c.row(b, 0, t), random);
       c.draw_row(c.v, c.row(b, 0, t), random);
     }
   }
-  EXPECT_TRUE(same_bits(before, OnTheDevice(c).run(rung)));
+  EXPECT_TRUE(same_bits(before, OnTheDevice(c, rung).run()));
 }
 
 TEST_P(AttentionDecodeCuda, RefusesOperandsThatDoNotFit) {
@@ -206,9 +127,9 @@ TEST_P(AttentionDecodeCuda, RefusesOperandsThatDoNotFit) {
     DecodeCase c(shape, {std::max(length, 1)}, std::max(splits, 1));
     c.draw(random);
     c.lengths[0] = length;
-    OnTheDevice device(c);
+    OnTheDevice device(c, rung);
     c.splits = splits;
-    EXPECT_THROW(device.run(rung), ContractError) << c.name();
+    EXPECT_THROW(device.run(), ContractError) << c.name();
   };
   refused({format, 4, 1, 64, 20}, 0, 1);
   refused({format, 4, 1, 64, 20}, 10, 0);
@@ -246,6 +167,102 @@ INSTANTIATE_TEST_SUITE_P(Rungs, AttentionDecodeCuda,
                          testing::Combine(testing::ValuesIn(kDecodeFormats),
                                           testing::ValuesIn(kAttentionDecodeCudaRungs)),
                          name_of);
+
+constexpr Rung kContiguous = {"v4_mma", attention_decode_cuda_v4_mma, kAnyGpu};
+constexpr Rung kPaged = {"v5_paged", attention_decode_cuda_v5_paged, kAnyGpu};
+
+/// Of a format and a size of pages.
+struct AttentionDecodeCudaPaged : OnDevice,
+                                  testing::WithParamInterface<std::tuple<DecodeFormat, int>> {
+  const DecodeFormat format = std::get<0>(GetParam());
+  const int block_size = std::get<1>(GetParam());
+
+  /// The same tokens in one piece and in pages: the same sums in the same order.
+  static void compare(const DecodeCase& c, const DecodePool& pool) {
+    const Matrix<float> got = OnTheDevice(c, kPaged, pool).run();
+    judge(c, kPaged, got);
+    EXPECT_TRUE(same_bits(got, OnTheDevice(c, kContiguous).run())) << c.name();
+  }
+};
+
+TEST_P(AttentionDecodeCudaPaged, GivesTheBitsOfAContiguousCache) {
+  Random random(9);
+  const int B = block_size;
+  for (const DecodeShape& shape :
+       {DecodeShape{format, 8, 2, 128, 2 * B + 40}, DecodeShape{format, 3, 3, 64, 2 * B + 33}}) {
+    for (const int splits : {1, 4}) {
+      DecodeCase c(shape, {2 * B + 21, 1, B - 1, B, B + 1}, splits);
+      c.draw(random);
+      compare(c, DecodePool(c, B, random));
+    }
+  }
+}
+
+TEST_P(AttentionDecodeCudaPaged, ReadsASharedPrefixForEachSequence) {
+  Random random(10);
+  const int B = block_size, prefix = 2 * B;
+  DecodeCase c({format, 4, 2, 64, prefix + 50}, {prefix + 3, prefix, prefix + 50}, 2);
+  c.draw(random);
+  for (int b = 1; b < c.batch(); ++b) c.copy_tokens(0, b, prefix);
+  compare(c, DecodePool(c, B, random, 2));
+}
+
+// The last page of each sequence is full, and memory ends behind the last entry: to read one more is
+// an error of the CPU's guard, or of compute-sanitizer.
+TEST_P(AttentionDecodeCudaPaged, ReadsNoEntryBehindTheLastPage) {
+  Random random(11);
+  const int tokens = 2 * block_size;
+  DecodeCase c({format, 2, 1, 64, tokens}, {tokens, tokens}, 1);
+  c.draw(random);
+  compare(c, DecodePool(c, block_size, random));
+}
+
+std::string paged_name_of(
+    const testing::TestParamInfo<AttentionDecodeCudaPaged::ParamType>& param) {
+  return format_name(std::get<0>(param.param)) + std::string("_") +
+         std::to_string(std::get<1>(param.param));
+}
+INSTANTIATE_TEST_SUITE_P(Pages, AttentionDecodeCudaPaged,
+                         testing::Combine(testing::ValuesIn(kDecodeFormats),
+                                          testing::Values(16, 32, 64, 128)),
+                         paged_name_of);
+
+struct AttentionDecodeCudaPages : OnDevice {};
+
+TEST_F(AttentionDecodeCudaPages, OfAWrongKindOrSizeAreRefused) {
+  Random random(12);
+  DecodeCase c({DecodeFormat::kFp8E4m3, 4, 2, 64, 40}, {33, 5}, 1);
+  c.draw(random);
+  const DecodePool pool(c, 16, random);
+  OnTheDevice contiguous(c, kContiguous), paged(c, kPaged, pool);
+  simt::Buffer<half> out(c.q.size(), "the output");
+  const auto expect = [&](DecodeFunction* run, const DecodeAttention& a, const char* sentence) {
+    EXPECT_THAT([&] { run(a, {}); }, ThrowsMessage<ContractError>(HasSubstr(sentence)));
+  };
+  for (const Rung& rung : kAttentionDecodeCudaRungs) {
+    expect(rung.run, (reads_pages(rung) ? contiguous : paged).operands(out.data()),
+           reads_pages(rung) ? "no table of pages" : "lies in pages");
+  }
+  const auto broken = [&](const char* sentence, const auto& change) {
+    DecodeAttention a = paged.operands(out.data());
+    std::vector<int> table = pool.table;  // [2, 3]
+    a.block_table = table;
+    change(a, table);
+    expect(attention_decode_cuda_v5_paged, a, sentence);
+  };
+  for (const int size : {-16, 0, 8, 24, 256}) {
+    broken("choose one of them", [&](auto& a, auto&) { a.kv.pages.block_size = size; });
+  }
+  broken("no whole number of pages", [](auto& a, auto&) { a.kv.capacity = 47; });
+  broken("5 entries on the host", [](auto& a, auto& t) { a.block_table = std::span(t).first(5); });
+  broken("entry 2 of sequence 0 is block -1 ", [](auto&, auto& table) { table[2] = -1; });
+  broken("entry 0 of sequence 1 is block 7 of a pool of 7;",
+         [&](auto&, auto& table) { table[3] = pool.n_blocks; });
+  broken("is not within 1 and the capacity", [](auto& a, auto&) {
+    a.kv.capacity = 32;
+    a.block_table = a.block_table.first(4);
+  });
+}
 
 }  // namespace
 }  // namespace qlab::test

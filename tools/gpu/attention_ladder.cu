@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// The problems of attention_decode_cuda, a format each: 32 query heads on 8 KV heads of 128
-/// channels, beside a plain read of as many bytes.
+/// channels, beside a plain read of as many bytes. v5_paged has pages of 16 tokens and of 64.
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "gpu/attention_operands.h"
-#include "gpu/ladder.h"
 
 namespace qlab::gpu {
 namespace {
-
-constexpr int kKvHeads = 8;  // of Llama 3 8B
 
 std::string operation_of(DecodeFormat format) {
   return format == DecodeFormat::kFp16   ? "attention_fp16"
@@ -23,7 +22,7 @@ std::string shape_of(int batch, int context) {
 }
 
 Problem problem(DecodeFormat format, int batch, int context) {
-  const auto p = std::make_shared<AttentionOperands>(format, batch, kKvHeads, context);
+  const auto p = std::make_shared<Attention>(format, batch, context);
   Problem result;
   result.operation = operation_of(format);
   result.shape = shape_of(batch, context);
@@ -31,14 +30,24 @@ Problem problem(DecodeFormat format, int batch, int context) {
   result.products = "fp16";
   result.copies = p->copies();
   result.memory = p;
+  const auto add = [&](const std::string& name, DecodeFunction* run, Paging paging) {
+    const auto how = std::make_shared<const Paging>(std::move(paging));
+    result.contenders.push_back(
+        {name, true, [=](std::size_t copy, Stream stream) { p->run(run, *how, copy, stream); },
+         [=](std::size_t, Stream stream) { p->poison(stream); },
+         [=](std::size_t copy) { return p->right(*how, copy); }});
+  };
   for (const auto& rung : kAttentionDecodeCudaRungs) {
     if (!rung.runs_on(capability())) continue;
-    DecodeFunction* const run = rung.run;
-    result.contenders.push_back(
-        {std::string(rung.name), true,
-         [p, run](std::size_t copy, Stream stream) { p->run(run, copy, stream); },
-         [p](std::size_t, Stream stream) { p->poison(stream); },
-         [p](std::size_t copy) { return p->right(copy); }});
+    const std::string name(rung.name);
+    if (!reads_pages(rung)) {
+      add(name, rung.run, one_piece(batch, context));
+      continue;
+    }
+    for (const int block_size : {16, 64}) {
+      add(name + "_" + std::to_string(block_size), rung.run,
+          shuffled_pages(batch, context, block_size));
+    }
   }
   result.contenders.push_back({"read", false,
                                [p](std::size_t copy, Stream stream) { p->read(copy, stream); },

@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Caches of attention_decode_cuda in any of its formats, filled on the device, and the check of
-/// what comes out. For nvcc only.
+/// What the problems of attention_decode_cuda read: caches with random codes, in one piece or as a
+/// pool of pages in random order, and a plain read of as many bytes. For nvcc only.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
 #include <map>
+#include <memory>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "04_kv_cache/attention_decode_cuda.h"
 #include "04_kv_cache/attention_decode_cuda_ref.h"
-#include "common/random.h"
 #include "gpu/ladder.h"
 #include "gpu/operands.h"
 
 namespace qlab::gpu {
 
-inline constexpr int kHeads = 32, kHeadDim = 128;  // of Llama 2 7B and Llama 3 8B
-inline constexpr float kHeadScale = 0.5F;          // of FP8
+inline constexpr int kHeads = 32, kKvHeads = 8, kHeadDim = 128;  // of Llama-3-8B
+inline constexpr float kHeadScale = 0.5F;
 
 /// Codes that are finite: FP16 within 1, E4M3 within 1.875, INT8 and INT4 any.
-inline __global__ void attention_codes_kernel(DecodeFormat format, std::uint32_t* words,
-                                              std::size_t count) {
+inline __global__ void codes_kernel(DecodeFormat format, std::uint32_t* words, std::size_t count) {
   const std::uint32_t mask = format == DecodeFormat::kFp16      ? 0xBBFF'BBFF
                              : format == DecodeFormat::kFp8E4m3 ? 0xBFBF'BFBF
                                                                 : 0xFFFF'FFFF;
@@ -34,7 +32,7 @@ inline __global__ void attention_codes_kernel(DecodeFormat format, std::uint32_t
 }
 
 /// Scales of INT8 around 0.01; grids of INT4 around 0.1, from about -0.75 on.
-inline __global__ void attention_scales_kernel(half* scales, half2* grids, std::size_t count) {
+inline __global__ void scales_kernel(half* scales, half2* grids, std::size_t count) {
   const std::size_t step = std::size_t{gridDim.x} * blockDim.x;
   for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < count; i += step) {
     const float part = static_cast<float>(scattered(i, 2)) * 0x1p-32F;
@@ -43,23 +41,51 @@ inline __global__ void attention_scales_kernel(half* scales, half2* grids, std::
   }
 }
 
-template <class T>
-std::vector<T> fetched(const void* from, std::size_t count) {
-  std::vector<T> to(count);
-  simt::check(cudaMemcpy(to.data(), from, count * sizeof(T), cudaMemcpyDefault), "fetch");
-  return to;
+/// How the same memory is read: as [blocks, n_kv_heads, block_size] rows. In one piece a sequence is
+/// one block. All layers of a model have one table, which therefore stays warm.
+struct Paging {
+  int block_size;                            // tokens
+  std::vector<int> blocks;                   // [batch, context / block_size]
+  std::unique_ptr<simt::Buffer<int>> table;  // the same on the device; null: in one piece
+};
+inline Paging one_piece(int batch, int context) {
+  Paging paging{context, std::vector<int>(static_cast<std::size_t>(batch)), nullptr};
+  std::iota(paging.blocks.begin(), paging.blocks.end(), 0);
+  return paging;
+}
+/// Every block of the pool, at random.
+inline Paging shuffled_pages(int batch, int context, int block_size) {
+  const int count = batch * (context / block_size);
+  Paging paging{block_size, std::vector<int>(static_cast<std::size_t>(count)), nullptr};
+  std::iota(paging.blocks.begin(), paging.blocks.end(), 0);
+  Random random(11);
+  for (int i = count - 1; i > 0; --i) {
+    std::swap(paging.blocks[static_cast<std::size_t>(i)],
+              paging.blocks[static_cast<std::size_t>(random.below(i + 1))]);
+  }
+  paging.table = std::make_unique<simt::Buffer<int>>(paging.blocks);
+  return paging;
 }
 
-/// One decode step of a batch: so many copies of its cache that no L2 holds them.
-class AttentionOperands {
+/// Appends `count` elements from the device.
+template <class T>
+void fetch(std::vector<T>& to, const void* from, std::size_t count) {
+  to.resize(to.size() + count);
+  simt::check(cudaMemcpy(to.data() + to.size() - count, from, count * sizeof(T), cudaMemcpyDefault),
+              "fetch");
+}
+
+/// The operands of one problem, in so many copies that none is left in the L2.
+class Attention {
  public:
-  AttentionOperands(DecodeFormat format, int batch, int kv_heads, int context)
+  Attention(DecodeFormat format, int batch, int context, int kv_heads = kKvHeads)
       : format_(format),
         kv_heads_(kv_heads),
         batch_(batch),
         context_(context),
         splits_(choose_decode_splits(format, batch, kv_heads_, context, multiprocessors())),
-        rows_(static_cast<std::size_t>(batch) * kv_heads_ * static_cast<std::size_t>(context)),
+        rows_(static_cast<std::size_t>(batch) * static_cast<std::size_t>(kv_heads) *
+              static_cast<std::size_t>(context)),
         codes_bytes_(rows_ * kHeadDim * static_cast<std::size_t>(decode_bits(format)) / 8),
         copies_(copies_of(static_cast<std::size_t>(cost().bytes))),
         lengths_(static_cast<std::size_t>(batch), context),
@@ -73,12 +99,13 @@ class AttentionOperands {
         m_(heads() * static_cast<std::size_t>(splits_)),
         l_(heads() * static_cast<std::size_t>(splits_)),
         o_(heads() * static_cast<std::size_t>(splits_) * kHeadDim),
-        arrived_(std::vector<unsigned>(static_cast<std::size_t>(batch) * kv_heads_, 0)),
+        arrived_(std::vector<unsigned>(
+            static_cast<std::size_t>(batch) * static_cast<std::size_t>(kv_heads), 0)),
         out_(heads() * kHeadDim) {
-    simt::launch(4096, 256, 0, attention_codes_kernel, format,
+    simt::launch(4096, 256, 0, codes_kernel, format,
                  reinterpret_cast<std::uint32_t*>(codes_.data()), codes_.size() / 4);
     const bool has_scales = scales_.size() > 0, has_grids = grids_.size() > 0;
-    simt::launch(1024, 256, 0, attention_scales_kernel, has_scales ? scales_.data() : nullptr,
+    simt::launch(1024, 256, 0, scales_kernel, has_scales ? scales_.data() : nullptr,
                  has_grids ? reinterpret_cast<half2*>(grids_.data()) : nullptr,
                  std::max(scales_.size(), grids_.size()));
     fill_uniform(q_.data(), q_.size(), 3);
@@ -89,7 +116,8 @@ class AttentionOperands {
     return attention_decode_cuda_cost(format_, batch_, kHeads, kv_heads_, kHeadDim,
                                       std::int64_t{batch_} * context_);
   }
-  void run(DecodeFunction* rung, std::size_t copy, Stream stream) {
+  void run(DecodeFunction* rung, const Paging& paging, std::size_t copy, Stream stream) {
+    const bool in_pages = paging.table != nullptr;
     rung({.q = q_.data(),
           .kv = {.format = format_,
                  .batch = batch_,
@@ -97,9 +125,13 @@ class AttentionOperands {
                  .head_dim = kHeadDim,
                  .capacity = context_,
                  .k = tensor(copy, 0),
-                 .v = tensor(copy, 1)},
+                 .v = tensor(copy, 1),
+                 .pages = {.table = in_pages ? paging.table->data() : nullptr,
+                           .n_blocks = in_pages ? static_cast<int>(paging.blocks.size()) : 0,
+                           .block_size = in_pages ? paging.block_size : 0}},
           .lengths = lengths_,
           .device_lengths = device_lengths_.data(),
+          .block_table = in_pages ? std::span<const int>(paging.blocks) : std::span<const int>(),
           .n_heads = kHeads,
           .splits = splits_,
           .parts = {.m = m_.data(), .l = l_.data(), .o = o_.data()},
@@ -113,8 +145,8 @@ class AttentionOperands {
   void poison(Stream stream) { poison_nan(out_, stream); }
 
   /// Whether the first head, the last and some between are right.
-  bool right(std::size_t copy) {
-    std::vector<Sample>& samples = samples_[copy];
+  bool right(const Paging& paging, std::size_t copy) {
+    std::vector<Sample>& samples = samples_[{paging.block_size, copy}];
     if (samples.empty()) {
       Random random(7);
       for (int i = 0; i < 5; ++i) {
@@ -122,7 +154,7 @@ class AttentionOperands {
             i == 0   ? 0
             : i == 1 ? heads() - 1
                      : static_cast<std::size_t>(random.below(static_cast<std::int64_t>(heads())));
-        samples.push_back({head, reference(copy, head)});
+        samples.push_back({head, reference(paging, copy, head)});
       }
     }
     const std::vector<half> out = out_.to_host();
@@ -154,23 +186,23 @@ class AttentionOperands {
                               ? reinterpret_cast<const half2*>(grids_.data()) + i * rows_
                               : nullptr};
   }
-  DecodeHead reference(std::size_t copy, std::size_t head) const {
-    const std::size_t tokens = static_cast<std::size_t>(context_);
-    const std::size_t group = kHeads / kv_heads_;
-    const std::size_t row = (head / kHeads * kv_heads_ + head % kHeads / group) * tokens;
-    const std::size_t row_bytes = codes_bytes_ / rows_;
+  DecodeHead reference(const Paging& paging, std::size_t copy, std::size_t head) const {
+    const auto tokens = static_cast<std::size_t>(paging.block_size);  // of a block
+    const std::size_t blocks = static_cast<std::size_t>(context_) / tokens;
+    const std::size_t kv_heads = static_cast<std::size_t>(kv_heads_);
+    const std::size_t g = head % kHeads / (kHeads / kv_heads), row_bytes = codes_bytes_ / rows_;
     std::vector<std::uint8_t> codes[2];
     std::vector<std::uint16_t> scales[2];
     DecodeHeadTensor tensors[2];
     for (std::size_t i = 0; i < 2; ++i) {
       const DecodeTensor from = tensor(copy, i);
-      codes[i] = fetched<std::uint8_t>(
-          static_cast<const std::uint8_t*>(from.codes) + row * row_bytes, tokens * row_bytes);
-      if (from.token_scale != nullptr) {
-        scales[i] = fetched<std::uint16_t>(from.token_scale + row, tokens);
-      }
-      if (from.token_grid != nullptr) {
-        scales[i] = fetched<std::uint16_t>(from.token_grid + row, 2 * tokens);
+      for (std::size_t j = 0; j < blocks; ++j) {
+        const auto block = static_cast<std::size_t>(paging.blocks[head / kHeads * blocks + j]);
+        const std::size_t row = (block * kv_heads + g) * tokens;
+        fetch(codes[i], static_cast<const std::uint8_t*>(from.codes) + row * row_bytes,
+              tokens * row_bytes);
+        if (from.token_scale != nullptr) fetch(scales[i], from.token_scale + row, tokens);
+        if (from.token_grid != nullptr) fetch(scales[i], from.token_grid + row, 2 * tokens);
       }
       tensors[i] = {.codes = codes[i].data(),
                     .scale = scales[i].data(),
@@ -178,7 +210,8 @@ class AttentionOperands {
                     .stride = from.token_grid != nullptr ? 2 : 1,
                     .head_scale = kHeadScale};
     }
-    const auto q = fetched<std::uint16_t>(q_.data() + head * kHeadDim, kHeadDim);
+    std::vector<std::uint16_t> q;
+    fetch(q, q_.data() + head * kHeadDim, kHeadDim);
     return decode_head_ref(q.data(), {.format = format_,
                                       .length = context_,
                                       .head_dim = kHeadDim,
@@ -200,7 +233,7 @@ class AttentionOperands {
   simt::Buffer<float> m_, l_, o_;
   simt::Buffer<unsigned> arrived_;
   simt::Buffer<half> out_;
-  std::map<std::size_t, std::vector<Sample>> samples_;  // by copy
+  std::map<std::pair<int, std::size_t>, std::vector<Sample>> samples_;  // by block_size and copy
 };
 
 }  // namespace qlab::gpu

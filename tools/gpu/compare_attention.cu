@@ -21,17 +21,20 @@ constexpr NamedFormat kFormats[] = {{"fp16", DecodeFormat::kFp16},
                                     {"kv_fp8", DecodeFormat::kFp8E4m3},
                                     {"kv_int4", DecodeFormat::kInt4}};
 
-/// All rungs of one format, slowest first.
-std::vector<Contender> rungs_of(const std::shared_ptr<AttentionOperands>& p) {
+/// All rungs of one format that read a cache in one piece, slowest first.
+std::vector<Contender> rungs_of(const std::shared_ptr<Attention>& p, int batch, int context) {
+  const auto how = std::make_shared<const Paging>(one_piece(batch, context));
   std::vector<Contender> rungs;
   for (const auto& rung : kAttentionDecodeCudaRungs) {
-    if (!rung.runs_on(capability())) continue;
-    rungs.push_back(
-        {.name = std::string(rung.name),
-         .ours = true,
-         .run = [p, run = rung.run](std::size_t copy, Stream stream) { p->run(run, copy, stream); },
-         .poison = [p](std::size_t, Stream stream) { p->poison(stream); },
-         .right = [p](std::size_t copy) { return p->right(copy); }});
+    if (!rung.runs_on(capability()) || reads_pages(rung)) continue;
+    const auto run = [p, how, call = rung.run](std::size_t copy, Stream stream) {
+      p->run(call, *how, copy, stream);
+    };
+    rungs.push_back({.name = std::string(rung.name),
+                     .ours = true,
+                     .run = run,
+                     .poison = [p](std::size_t, Stream stream) { p->poison(stream); },
+                     .right = [p, how](std::size_t copy) { return p->right(*how, copy); }});
   }
   return rungs;
 }
@@ -61,8 +64,8 @@ void compare_one(const std::string& operation, int batch, int kv_heads, int cont
   CompareProblem problem{.operation = operation, .hot = false, .candidates = {}};
   std::vector<CompareCandidate> last;
   for (const NamedFormat& f : kFormats) {
-    const auto p = std::make_shared<AttentionOperands>(f.format, batch, kv_heads, context);
-    std::vector<Contender> rungs = rungs_of(p);
+    const auto p = std::make_shared<Attention>(f.format, batch, context, kv_heads);
+    std::vector<Contender> rungs = rungs_of(p, batch, context);
     if (fallback && f.format == DecodeFormat::kInt8) {
       last.push_back({"kv_int8 on scalar", p->cost(), p->copies(), rungs.front()});
     }
@@ -81,7 +84,7 @@ void compare_one(const std::string& operation, int batch, int kv_heads, int cont
 
 void compare_attention(bool quick, Stream stream, const TimeProblem& time) {
   // Of Llama 2 7B, whose query heads have a KV head each; batches of Llama 3 8B, as on the CPU.
-  constexpr int kContext = 4096, kBatchKvHeads = 8;
+  constexpr int kContext = 4096;
   compare_one("decode attention, 32 heads, " + std::to_string(kContext) + " tokens", 1, kHeads,
               kContext, true, stream, time);
   if (quick) return;
@@ -93,7 +96,7 @@ void compare_attention(bool quick, Stream stream, const TimeProblem& time) {
         Batch{64, 1024}, Batch{64, 16384}}) {
     compare_one("batched attention, 32 on 8 heads, " + std::to_string(context) + " tokens, batch " +
                     std::to_string(sequences),
-                sequences, kBatchKvHeads, context, false, stream, time);
+                sequences, kKvHeads, context, false, stream, time);
   }
 }
 
