@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// A stage of v5_mma in shared memory: codes, groups and X of one piece of work, and the copies that bring
-/// them.
+/// A stage of v5_mma in shared memory: codes, groups and X of one piece of work, and the copies
+/// that bring them.
 ///
 /// Teaches      copies that repeat cost few instructions where all that does not change is computed once
 /// Leaves out   TMA, which asks for a whole box by one instruction and needs Hopper (v6_wgmma)
@@ -15,15 +15,15 @@ namespace qlab::w4a16 {
 inline constexpr int kLanes = 32;
 inline constexpr int kStrips = kW4A16BlockRows / kInt4StripRows;  // of a block
 
-/// kEights: times eight tokens. Where tokens are few, warps are many and take one strip each, and twice as
-/// much of K between two barriers; where they are many, each word of X serves two strips.
+/// kEights: times eight tokens. Where tokens are few, warps are many and take one strip each; where
+/// they are many, each word of X serves two strips.
 template <int kEights, int kGroup_>
 struct Plan {
   static constexpr int kGroup = kGroup_;
-  static constexpr int kDepth = kEights <= 2 ? 256 : 128;  // of K, in a stage
-  static constexpr int kTiles = kDepth / kInt4TileK;       // of a strip, in a stage
-  static constexpr int kXRow = kDepth / 8;                 // loads of 16 bytes: a token's part
-  static constexpr int kMyStrips = kEights <= 2 ? 1 : 2;   // of a warp
+  static constexpr int kDepth = 128;                      // of K, in a stage
+  static constexpr int kTiles = kDepth / kInt4TileK;      // of a strip, in a stage
+  static constexpr int kXRow = kDepth / 8;                // loads of 16 bytes: a token's part
+  static constexpr int kMyStrips = kEights <= 2 ? 1 : 2;  // of a warp
   static constexpr int kThreads = kStrips / kMyStrips * kLanes;
   static constexpr int kGroups = kDepth / kGroup;           // in a stage
   static constexpr int kCodes = kStrips * kTiles * kLanes;  // loads of 16 bytes of a stage: codes
@@ -34,14 +34,15 @@ struct Plan {
   static constexpr int kStages = kStage > 99 * 16 ? 3 : 4;
 };
 
-/// This thread's copies, 16 bytes each, of every piece: a stage's depth of K, of 128 rows of W and of all
-/// tokens. Which strip or token they belong to is known once and for all; per piece there is little left
-/// to compute.
+/// This thread's copies, 16 bytes each, of every piece: a stage's depth of K, of 128 rows of W and
+/// of all tokens. Which strip or token they belong to is known once and for all; per piece there is
+/// little left to compute.
 template <class P>
 class Copies {
   static constexpr int kTiles = P::kTiles, kXRow = P::kXRow;
 
  public:
+  /// For the operands of w4a16_gemm_cuda_v5_mma, in loads of 16 bytes.
   __device__ Copies(const uint4* W, const uint4* groups, const uint4* X, int M, int N, int K)
       : W_(W),
         groups_(groups),

@@ -108,6 +108,7 @@ struct Place {
 struct Rows {
   const uint4 *matrix, *at;  // at: piece t of the first row
   int left;                  // rows from the first one to the end of the matrix
+  /// For the `first` row of `rows` and what is behind it; this lane copies piece t of every eight.
   __device__ Rows(const uint4* of, int first, int rows, int pieces, int t)
       : matrix(of),
         at(first < rows ? of + static_cast<std::size_t>(first) * pieces + t : of),
@@ -265,6 +266,7 @@ inline int parts_of_k(int tiles, int rounds) {
   return parts;
 }
 
+/// Launches the kernel of plan P; X, W and Y as in enqueue_gemm, with `pieces` of 16 bytes a row.
 template <class Format, class Epilogue, class P>
 void enqueue_plan(const uint4* x, const uint4* w, uint2* y, const Epilogue& epilogue, int M, int N,
                   int pieces, Stream stream) {
