@@ -56,6 +56,7 @@ template <class T>
 void gemm_cuda_v6_skinny(const T* X, const T* W, T* Y, int M, int N, int K, Stream stream);
 
 inline constexpr int kGemmCudaSkinnyTokens = 64;  // that v6_skinny takes
+inline constexpr int kGemmCudaFewTokens = 32;     // for which it is faster than v5_persistent
 
 template <class T>
 inline constexpr CudaRung<GemmCuda<T>> kGemmCudaRungs[] = {
@@ -72,11 +73,10 @@ inline constexpr CudaRung<GemmCuda<T>> kGemmCudaRungs[] = {
 /// The rung that is fastest for M tokens on a GPU of that compute capability, 10 · major + minor.
 template <class T>
 constexpr GemmCuda<T>* gemm_cuda_for(int M, [[maybe_unused]] int capability) {
-  if (M <= kGemmCudaSkinnyTokens) return gemm_cuda_v6_skinny<T>;
 #if defined(__CUDACC__)
-  if (capability == kHopper) return gemm_cuda_v5_persistent<T>;
+  if (M > kGemmCudaFewTokens && capability == kHopper) return gemm_cuda_v5_persistent<T>;
 #endif
-  return gemm_cuda_v3_mma<T>;
+  return M <= kGemmCudaSkinnyTokens ? gemm_cuda_v6_skinny<T> : gemm_cuda_v3_mma<T>;
 }
 
 /// Allowed error of a sum in FP32, as a factor of Σ|x||w|: v6_skinny's, the largest of all rungs.

@@ -58,6 +58,7 @@ void w8a8_gemm_cuda_v3_persistent(const W8A8Cuda& product, Stream stream);
 void w8a8_gemm_cuda_v4_skinny(const W8A8Cuda& product, Stream stream);
 
 inline constexpr int kW8A8CudaSkinnyTokens = 64;  // that v4_skinny takes
+inline constexpr int kW8A8CudaFewTokens = 32;     // for which it is faster than v3_persistent
 
 inline constexpr CudaRung<W8A8GemmCuda> kW8A8GemmCudaRungs[] = {
     {"v1_naive", w8a8_gemm_cuda_v1_naive, kAnyGpu},
@@ -70,11 +71,10 @@ inline constexpr CudaRung<W8A8GemmCuda> kW8A8GemmCudaRungs[] = {
 
 /// The rung that is fastest for M tokens on a GPU of that compute capability, 10 · major + minor.
 constexpr W8A8GemmCuda* w8a8_gemm_cuda_for(int M, [[maybe_unused]] int capability) {
-  if (M <= kW8A8CudaSkinnyTokens) return w8a8_gemm_cuda_v4_skinny;
 #if defined(__CUDACC__)
-  if (capability == kHopper) return w8a8_gemm_cuda_v3_persistent;
+  if (M > kW8A8CudaFewTokens && capability == kHopper) return w8a8_gemm_cuda_v3_persistent;
 #endif
-  return w8a8_gemm_cuda_v2_mma;
+  return M <= kW8A8CudaSkinnyTokens ? w8a8_gemm_cuda_v4_skinny : w8a8_gemm_cuda_v2_mma;
 }
 
 /// What every rung refuses.

@@ -51,6 +51,10 @@ class Buffer {
 #if defined(__CUDACC__)
   Buffer(Buffer&& other) noexcept
       : size_(other.size_), memory_(std::exchange(other.memory_, nullptr)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(size_, other.size_), std::swap(memory_, other.memory_);
+    return *this;
+  }
   ~Buffer() { cudaFree(memory_); }
 
  private:

@@ -143,11 +143,12 @@ TYPED_TEST(GemmCudaRungs, RefuseMoreTokensThanTheyTake) {
 
 TYPED_TEST(GemmCudaRungs, AreChosenByTokensAndGpu) {
   static_assert(gemm_cuda_for<TypeParam>(1, 80) == gemm_cuda_v6_skinny<TypeParam>);
-  static_assert(gemm_cuda_for<TypeParam>(64, kHopper) == gemm_cuda_v6_skinny<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(64, 80) == gemm_cuda_v6_skinny<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(32, kHopper) == gemm_cuda_v6_skinny<TypeParam>);
   static_assert(gemm_cuda_for<TypeParam>(65, 80) == gemm_cuda_v3_mma<TypeParam>);
   static_assert(gemm_cuda_for<TypeParam>(65, 100) == gemm_cuda_v3_mma<TypeParam>);
 #if defined(__CUDACC__)
-  static_assert(gemm_cuda_for<TypeParam>(65, kHopper) == gemm_cuda_v5_persistent<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(33, kHopper) == gemm_cuda_v5_persistent<TypeParam>);
 #endif
 }
 

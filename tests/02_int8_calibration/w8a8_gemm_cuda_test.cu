@@ -135,11 +135,12 @@ TEST_F(W8A8GemmCudaRungs, RefuseMoreTokensThanTheyTake) {
 
 TEST_F(W8A8GemmCudaRungs, AreChosenByTokensAndGpu) {
   static_assert(w8a8_gemm_cuda_for(1, 80) == w8a8_gemm_cuda_v4_skinny);
-  static_assert(w8a8_gemm_cuda_for(64, kHopper) == w8a8_gemm_cuda_v4_skinny);
+  static_assert(w8a8_gemm_cuda_for(64, 80) == w8a8_gemm_cuda_v4_skinny);
+  static_assert(w8a8_gemm_cuda_for(32, kHopper) == w8a8_gemm_cuda_v4_skinny);
   static_assert(w8a8_gemm_cuda_for(65, 80) == w8a8_gemm_cuda_v2_mma);
   static_assert(w8a8_gemm_cuda_for(65, 100) == w8a8_gemm_cuda_v2_mma);
 #if defined(__CUDACC__)
-  static_assert(w8a8_gemm_cuda_for(65, kHopper) == w8a8_gemm_cuda_v3_persistent);
+  static_assert(w8a8_gemm_cuda_for(33, kHopper) == w8a8_gemm_cuda_v3_persistent);
 #endif
 }
 

@@ -40,16 +40,17 @@ class ProductRungs : public OnDevice {
 #endif
   }
 
-  /// Calls visit(rung, product) for every rung of the ladder after it has run; make(random) makes a
-  /// product.
+  /// Calls visit(rung, product) for every rung of the ladder after it has run, each on an output in
+  /// NaN; make(random) makes the product, whose operands they share.
   template <class Rungs, class Make, class Visit>
   void each(const Rungs& rungs, int M, int N, int K, Make&& make, Visit&& visit) {
     Random random(7 + static_cast<std::uint64_t>(M + N + K));
+    auto product = make(random);
     for (const auto& rung : rungs) {
       if (!rung.runs_on(capability_) || M > rung.most_tokens) continue;
       SCOPED_TRACE(std::string(rung.name) + ", M=" + std::to_string(M) + " N=" + std::to_string(N) +
                    " K=" + std::to_string(K));
-      auto product = make(random);
+      product.Y = decltype(product.Y)(M, N);
       product.run(rung.run);
 #if defined(__CUDACC__)
       simt::check(cudaDeviceSynchronize(), "kernel");

@@ -2,8 +2,8 @@
 /// \file
 /// `./lab bench --device cuda`: the ladders of the GPU, each rung beside its peer and a plain read.
 ///
-/// All contenders of a problem take turns, with some rest before each, so that a card that changes
-/// its clock changes it for all of them. A time is one launch within a CUDA graph of two
+/// All contenders of a problem take turns, so that a card that changes its clock changes it for all
+/// of them, and rest before each where tensor cores are what they use: those lower the clock. A time is one launch within a CUDA graph of two
 /// milliseconds, whose launches go round copies of the weights that no L2 holds. A wrong result has
 /// no time.
 #include "gpu/bench.h"
@@ -28,6 +28,11 @@ using test::Seconds;
 
 constexpr int kRounds = 21;
 
+/// Before a replay. A hundred operations a byte are beyond what waits for memory, and draw power.
+std::chrono::milliseconds rest_for(const Cost& cost) {
+  return std::chrono::milliseconds(cost.flops > 100 * cost.bytes ? 40 : 4);
+}
+
 struct Row {
   std::string operation, shape, name;
   bool ours;
@@ -48,7 +53,7 @@ class Bench {
     }
     for (int round = 0; round < kRounds; ++round) {
       for (const auto& replay : replays) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(40));
+        std::this_thread::sleep_for(rest_for(problem.cost));
         replay->measure();
       }
     }
