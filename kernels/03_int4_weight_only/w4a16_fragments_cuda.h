@@ -69,7 +69,7 @@ __device__ inline void fragment_of(std::uint32_t (&a)[4], std::uint32_t word,
   }
 }
 
-/// Two words of a lane, 32 columns of K, as v6_wgmma needs them: exchanged among the four lanes of a
+/// Two words of a lane, 32 columns of K, as v7_wgmma needs them: exchanged among the four lanes of a
 /// row, so that the columns come in the order of memory. The order in which they are packed suits a
 /// lane that loads X itself; wgmma reads X from shared memory, 16 columns after another.
 class ColumnOrder {

@@ -18,7 +18,7 @@
 namespace qlab {
 namespace {
 
-using w4a16::Copies, w4a16::kLanes, w4a16::kStrips, w4a16::Plan;
+using w4a16::Copies, w4a16::kLanes, w4a16::multiply, w4a16::Plan;
 
 /// What all blocks know of the line of work. pieces() · blocks fits 31 bits.
 struct Line {
@@ -31,55 +31,6 @@ struct Line {
     return ((piece + 1) * static_cast<int>(gridDim.x) - 1) / pieces();
   }
 };
-
-/// Adds one piece to this lane's sums.
-template <class P, int S, int kEights>
-__device__ void multiply(float (&sum)[S][kEights][4], const uint4* stage, int first_strip,
-                         int lane) {
-  const int g = lane / 4, t = lane % 4;
-  const uint2* const groups = reinterpret_cast<const uint2*>(stage + P::kCodes);
-  const uint4* const x_row = stage + P::kCodes + P::kScales + g * P::kXRow;
-  QLAB_UNROLL
-  for (int i = 0; i < P::kGroups; ++i) {
-    float part[S][kEights][4] = {};
-    FragmentGroup open[S];
-    QLAB_UNROLL
-    for (int s = 0; s < S; ++s) {
-      open[s] = open_group(groups[((first_strip + s) * P::kGroups + i) * 8 + g]);
-    }
-    QLAB_UNROLL
-    for (int j = 0; j < P::kGroup / 32; ++j) {  // 32 of K: two mmas
-      const int half_tile = i * (P::kGroup / 32) + j;
-      std::uint32_t a[S][2][4];
-      QLAB_UNROLL
-      for (int s = 0; s < S; ++s) {
-        const uint4 codes = stage[((first_strip + s) * P::kTiles + half_tile / 2) * kLanes + lane];
-        fragment_of(a[s][0], half_tile % 2 == 0 ? codes.x : codes.z, open[s]);
-        fragment_of(a[s][1], half_tile % 2 == 0 ? codes.y : codes.w, open[s]);
-      }
-      QLAB_UNROLL
-      for (int e = 0; e < kEights; ++e) {
-        const uint4 x = x_row[e * 8 * P::kXRow + ((half_tile * 4 + t) ^ g % 2 * 4)];
-        QLAB_UNROLL
-        for (int s = 0; s < S; ++s) {
-          ptx::mma_m16n8k16_f16(part[s][e], a[s][0], {x.x, x.y});
-          ptx::mma_m16n8k16_f16(part[s][e], a[s][1], {x.z, x.w});
-        }
-      }
-    }
-    QLAB_UNROLL
-    for (int s = 0; s < S; ++s) {
-      QLAB_UNROLL
-      for (int e = 0; e < kEights; ++e) {
-        QLAB_UNROLL
-        for (int c = 0; c < 4; ++c) {
-          const float scale = c < 2 ? open[s].scale_low : open[s].scale_high;
-          sum[s][e][c] = __fmaf_rn(part[s][e][c], scale, sum[s][e][c]);
-        }
-      }
-    }
-  }
-}
 
 /// Leaves this block's sums in memory. Whether it is the last one of those that share the rows: then
 /// its sums become those of all, added in the order of K, and the counter is as it was before.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// A stage of v5_mma in shared memory: codes, groups and X of one piece of work, and the copies
-/// that bring them.
+/// A stage of v5_mma and v6_cluster in shared memory: codes, groups and X of one piece of work, the
+/// copies that bring them and the mmas that take them.
 ///
-/// Teaches      copies that repeat cost few instructions where all that does not change is computed once
-/// Leaves out   TMA, which asks for a whole box by one instruction and needs Hopper (v6_wgmma)
+/// Teaches      copies that repeat cost few instructions where all that does not change is computed
+///              once
+/// Leaves out   TMA, which asks for a whole box by one instruction and needs Hopper (v7_wgmma)
 #pragma once
 
+#include "03_int4_weight_only/w4a16_fragments_cuda.h"
 #include "03_int4_weight_only/w4a16_gemm_cuda.h"
 #include "simt/ptx.h"
 
@@ -42,7 +44,7 @@ class Copies {
   static constexpr int kTiles = P::kTiles, kXRow = P::kXRow;
 
  public:
-  /// For the operands of w4a16_gemm_cuda_v5_mma, in loads of 16 bytes.
+  /// For the operands of W4A16Cuda, in loads of 16 bytes.
   __device__ Copies(const uint4* W, const uint4* groups, const uint4* X, int M, int N, int K)
       : W_(W),
         groups_(groups),
@@ -95,5 +97,54 @@ class Copies {
   int code_, group_, x_;  // where the first copy of each kind begins, in piece 0
   int x_to_;              // and where in a stage that of X goes
 };
+
+/// Adds one piece to this lane's sums.
+template <class P, int S, int kEights>
+__device__ void multiply(float (&sum)[S][kEights][4], const uint4* stage, int first_strip,
+                         int lane) {
+  const int g = lane / 4, t = lane % 4;
+  const uint2* const groups = reinterpret_cast<const uint2*>(stage + P::kCodes);
+  const uint4* const x_row = stage + P::kCodes + P::kScales + g * P::kXRow;
+  QLAB_UNROLL
+  for (int i = 0; i < P::kGroups; ++i) {
+    float part[S][kEights][4] = {};
+    FragmentGroup open[S];
+    QLAB_UNROLL
+    for (int s = 0; s < S; ++s) {
+      open[s] = open_group(groups[((first_strip + s) * P::kGroups + i) * 8 + g]);
+    }
+    QLAB_UNROLL
+    for (int j = 0; j < P::kGroup / 32; ++j) {  // 32 of K: two mmas
+      const int half_tile = i * (P::kGroup / 32) + j;
+      std::uint32_t a[S][2][4];
+      QLAB_UNROLL
+      for (int s = 0; s < S; ++s) {
+        const uint4 codes = stage[((first_strip + s) * P::kTiles + half_tile / 2) * kLanes + lane];
+        fragment_of(a[s][0], half_tile % 2 == 0 ? codes.x : codes.z, open[s]);
+        fragment_of(a[s][1], half_tile % 2 == 0 ? codes.y : codes.w, open[s]);
+      }
+      QLAB_UNROLL
+      for (int e = 0; e < kEights; ++e) {
+        const uint4 x = x_row[e * 8 * P::kXRow + ((half_tile * 4 + t) ^ g % 2 * 4)];
+        QLAB_UNROLL
+        for (int s = 0; s < S; ++s) {
+          ptx::mma_m16n8k16_f16(part[s][e], a[s][0], {x.x, x.y});
+          ptx::mma_m16n8k16_f16(part[s][e], a[s][1], {x.z, x.w});
+        }
+      }
+    }
+    QLAB_UNROLL
+    for (int s = 0; s < S; ++s) {
+      QLAB_UNROLL
+      for (int e = 0; e < kEights; ++e) {
+        QLAB_UNROLL
+        for (int c = 0; c < 4; ++c) {
+          const float scale = c < 2 ? open[s].scale_low : open[s].scale_high;
+          sum[s][e][c] = __fmaf_rn(part[s][e][c], scale, sum[s][e][c]);
+        }
+      }
+    }
+  }
+}
 
 }  // namespace qlab::w4a16

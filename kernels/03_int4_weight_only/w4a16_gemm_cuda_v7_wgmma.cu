@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// w4a16_gemm_cuda, rung 6: prompts, hundreds of tokens or more. The bottleneck is the tensor cores now,
+/// w4a16_gemm_cuda, rung 7: prompts, hundreds of tokens or more. The bottleneck is the tensor cores now,
 /// and four bits a weight only pay if unpacking them costs those no time.
 ///
 /// Idea    Yᵀ = W · Xᵀ: wgmma takes A, here W, from registers, so codes become FP16 where they are
 ///         multiplied and never pass through shared memory; the next step's while this one is multiplied
-/// Before  rung 5 reads each code once for 64 tokens, and mma.sync is half of what Hopper can do
+/// Before  rungs 5 and 6 read each code once for 64 tokens, and mma.sync is half of what Hopper can do
 /// Needs   Hopper
 ///
 /// A weight, scale · (code - zero_point), is rounded to FP16, as if it had been dequantized ahead: sums
@@ -246,12 +246,12 @@ constexpr auto for_group_size(int group_size) {
 }  // namespace
 
 /// One product; W4A16Cuda says what it takes and gives.
-void w4a16_gemm_cuda_v6_wgmma(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N,
+void w4a16_gemm_cuda_v7_wgmma(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N,
                               int K, Stream stream) {
-  check_w4a16_cuda("w4a16_gemm_cuda_v6_wgmma", W, X, M, N, K, std::numeric_limits<int>::max());
-  check_aligned("w4a16_gemm_cuda_v6_wgmma", "fragments", W.fragments);
+  check_w4a16_cuda("w4a16_gemm_cuda_v7_wgmma", W, X, M, N, K, std::numeric_limits<int>::max());
+  check_aligned("w4a16_gemm_cuda_v7_wgmma", "fragments", W.fragments);
   QLAB_CHECK(
-      N % 8 == 0, "w4a16_gemm_cuda_v6_wgmma: N is ", N,
+      N % 8 == 0, "w4a16_gemm_cuda_v7_wgmma: N is ", N,
       ", expected a multiple of 8, as the copy engine moves 16 bytes of a row; pad W's rows");
   int device = 0, processors = 0;
   simt::check(cudaGetDevice(&device), "device");
