@@ -13,6 +13,7 @@
 /// Leaves out   launches that overlap (PDL); sums of FP32 for each group where tokens are many
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -23,10 +24,11 @@
 
 namespace qlab {
 
-inline constexpr int kInt4StripRows = 16;    // rows of W in a strip: of one mma
-inline constexpr int kInt4TileK = 64;        // of K in a tile of a strip: 16 bytes a lane
-inline constexpr int kW4A16MaxTokens = 64;   // of v5_mma and v6_cluster
-inline constexpr int kW4A16BlockRows = 128;  // of W that a block of theirs takes at once
+inline constexpr int kInt4StripRows = 16;      // rows of W in a strip: of one mma
+inline constexpr int kInt4TileK = 64;          // of K in a tile of a strip: 16 bytes a lane
+inline constexpr int kW4A16MaxTokens = 64;     // of v5_mma
+inline constexpr int kW4A16SkinnyTokens = 16;  // of v6_skinny
+inline constexpr int kW4A16BlockRows = 128;    // of W that a block of v5_mma takes at once
 
 /// The same weights in three orders, on the device; a rung reads one of them and leaves the others
 /// alone, so what it does not read may be null. w4a16_gemm_cuda_pack.h makes them.
@@ -62,7 +64,7 @@ constexpr std::size_t w4a16_tickets(int N) {
 /// Inputs finite, output within FP16; v3_bits: |X| ≤ 1000, so that four products fit FP16.
 ///
 /// \param W  [N, K] weights
-/// \param X  [M, K] activations, 16-byte aligned; M = 1, for v5_mma and v6_cluster 1 … 64, for v7_wgmma any
+/// \param X  [M, K] activations, 16-byte aligned; M = 1, for v5_mma 1 … 64, for v6_skinny 1 … 16, for v7_wgmma any
 /// \param Y  [M, N] written in full, nothing outside it
 /// \throws ContractError unless N ≥ 1, for v7_wgmma a multiple of 8, K is a multiple of group_size,
 ///         group_size is 32, 64 or 128 and operands are aligned.
@@ -79,19 +81,19 @@ W4A16Cuda w4a16_gemm_cuda_v3_bits;
 W4A16Cuda w4a16_gemm_cuda_v4_in_flight;
 /// Rung 5: up to 64 tokens share one read; blocks get equal shares of the work, whole rows or not.
 W4A16Cuda w4a16_gemm_cuda_v5_mma;
-/// Rung 6: blocks that share rows are a cluster and read each other's sums in shared memory.
-W4A16Cuda w4a16_gemm_cuda_v6_cluster;
+/// Rung 6: up to 16 tokens; whole rows again, each warp copies for itself and waits for no other.
+W4A16Cuda w4a16_gemm_cuda_v6_skinny;
 /// Rung 7: hundreds of tokens; wgmma takes the weights from registers, where codes become FP16.
 W4A16Cuda w4a16_gemm_cuda_v7_wgmma;
 
-/// The ladder, slowest first, but from v5_mma on for more and more tokens.
+/// The ladder, slowest first, but v5_mma and v7_wgmma are for more tokens than others take.
 inline constexpr CudaRung<W4A16Cuda> kW4A16CudaRungs[] = {
     {"v1_nibbles", w4a16_gemm_cuda_v1_nibbles, kAnyGpu, 1},
     {"v2_warp", w4a16_gemm_cuda_v2_warp, kAnyGpu, 1},
     {"v3_bits", w4a16_gemm_cuda_v3_bits, kAnyGpu, 1},
     {"v4_in_flight", w4a16_gemm_cuda_v4_in_flight, kAnyGpu, 1},
     {"v5_mma", w4a16_gemm_cuda_v5_mma, kAnyGpu, kW4A16MaxTokens},
-    {"v6_cluster", w4a16_gemm_cuda_v6_cluster, kAnyGpu, kW4A16MaxTokens},
+    {"v6_skinny", w4a16_gemm_cuda_v6_skinny, kAnyGpu, kW4A16SkinnyTokens},
 #if defined(__CUDACC__)
     {"v7_wgmma", w4a16_gemm_cuda_v7_wgmma, kHopper},
 #endif
@@ -102,7 +104,8 @@ inline constexpr CudaRung<W4A16Cuda> kW4A16CudaRungs[] = {
 constexpr CudaRung<W4A16Cuda> w4a16_gemm_cuda_for(int M, int capability) {
   const CudaRung<W4A16Cuda>& last = kW4A16CudaRungs[std::size(kW4A16CudaRungs) - 1];
   if (M > kW4A16MaxTokens && last.runs_on(capability)) return last;
-  return kW4A16CudaRungs[M == 1 ? 3 : capability >= kHopper ? 5 : 4];
+  const bool skinny = M <= kW4A16SkinnyTokens && (capability == 80 || capability >= kHopper);
+  return kW4A16CudaRungs[M == 1 ? 3 : skinny ? 5 : 4];
 }
 
 /// Bytes that any order of the weights has at least, X and Y; operations.
@@ -115,11 +118,13 @@ constexpr Cost w4a16_gemm_cuda_cost(std::int64_t M, std::int64_t N, std::int64_t
 ///
 /// A product of x and code - zero_point is exact. Then at most 18 operations for each of the
 /// group_size / 16 mmas of its group round it (as in w4a16_gemm_mma_error; v1 and v2 need fewer, one a
-/// code), one fused multiply-add for each group, and one addition for each partial sum: of 16 warps
-/// in v4, of five shuffles in v2 and v3, of fewer than 64 blocks that share rows in v5 and v6. Each loses up
-/// to u = 2⁻²³ of a value that is no more than Σ|x||w|; γₙ = n·u / (1 - n·u) for n operations.
+/// code), one fused multiply-add for each group, or each 64 of K in v6, and one addition for each partial
+/// sum: of 16 warps in v4, of eight in v6, of five shuffles in v2 and v3, of fewer than 64 blocks that
+/// share rows in v5. Each loses up to u = 2⁻²³ of a value that is no more than Σ|x||w|;
+/// γₙ = n·u / (1 - n·u) for n operations.
 constexpr double w4a16_gemm_cuda_error(std::int64_t K, std::int64_t group_size) {
-  const double n = static_cast<double>(18 * (group_size / 16) + K / group_size + 64);
+  const double n =
+      static_cast<double>(18 * (group_size / 16) + K / std::min<std::int64_t>(group_size, 64) + 64);
   return n * 0x1p-23 / (1 - n * 0x1p-23);
 }
 /// What v3_bits adds to that: a product and three sums round to FP16, each by 2⁻¹¹ (γ₄), or by 2⁻²⁵

@@ -5,7 +5,7 @@
 ///
 /// Idea    Yᵀ = W · Xᵀ: wgmma takes A, here W, from registers, so codes become FP16 where they are
 ///         multiplied and never pass through shared memory; the next step's while this one is multiplied
-/// Before  rungs 5 and 6 read each code once for 64 tokens, and mma.sync is half of what Hopper can do
+/// Before  rung 5 reads each code once for 64 tokens, and mma.sync is half of what Hopper can do
 /// Needs   Hopper
 ///
 /// A weight, scale · (code - zero_point), is rounded to FP16, as if it had been dequantized ahead: sums

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// A stage of v5_mma and v6_cluster in shared memory: codes, groups and X of one piece of work, the
+/// A stage of v5_mma in shared memory: codes, groups and X of one piece of work, the
 /// copies that bring them and the mmas that take them.
 ///
 /// Teaches      copies that repeat cost few instructions where all that does not change is computed

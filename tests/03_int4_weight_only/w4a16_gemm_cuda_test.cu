@@ -114,7 +114,9 @@ struct W4A16GemmCuda : CudaExercise, testing::WithParamInterface<CudaRung<W4A16C
   int rows(int N) const { return prefill() ? (N + 7) / 8 * 8 : N; }
   std::vector<int> tokens() const {
     if (prefill()) return {1, 64, 65, 129, 300};
-    return one_token() ? std::vector{1} : std::vector{1, 2, 3, 7, 8, 16, 17, 33, 64};
+    std::vector<int> some{1, 2, 3, 7, 8, 9, 16, 17, 33, 64};
+    std::erase_if(some, [this](int M) { return M > most_tokens(); });
+    return some;
   }
 
   /// Runs the case twice, with other NaN around the output, and judges both.
@@ -231,6 +233,17 @@ TEST_P(W4A16GemmCuda, GoesOverLongRows) {
     check(W4A16CudaCase::random({1, rows(19), 4096 + 3 * 128, group_size}, 8));
     if (HasFailure()) return;
   }
+}
+
+TEST_P(W4A16GemmCuda, GoesOverManyRowsInAnyOrderOfWarps) {
+  // Rows for 8 blocks of 64 and some more, of a K that fills all stages of all warps.
+  simt::for_each_schedule(3, [&] {
+    for (const int M : {3, 9}) {
+      if (HasFailure()) return;
+      check(W4A16CudaCase::random({one_token() ? 1 : M, rows(517), 1600, 64}, 11));
+    }
+    check(W4A16CudaCase::random({one_token() ? 1 : 16, rows(35), 4160, 32}, 12));
+  });
 }
 
 TEST_P(W4A16GemmCuda, SharesTheWorkAmongAnyNumberOfBlocks) {
