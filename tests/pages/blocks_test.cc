@@ -148,6 +148,50 @@ TEST_F(Pages, ShowTheVerdictsOfADeviceBesideTheReference) {
               HasSubstr("plan/measured/nowhere.json is not there"));
 }
 
+TEST_F(Pages, ShowTheRungsOfAGpuWithWhatBoundsThem) {
+  using Json = nlohmann::json;
+  const auto row = [](const char* shape, const char* path, Json more) {
+    more.update({{"operation", "w8a8_gemm"}, {"shape", shape}, {"path", path}});
+    return more;
+  };
+  const auto timed = [](double seconds) {
+    return Json{{"seconds", seconds}, {"of_read_bandwidth", 0.754}, {"flops_per_second", 1.482e15}};
+  };
+  Json ours = timed(4.916e-6);
+  ours["times_peer"] = 1.349;
+  Json times = {
+      {"table",
+       {row("M = 1, N = 8", "v1_naive", ours), row("M = 1, N = 8", "peer", timed(4.05e-5)),
+        row("M = 16, N = 8", "v9_other", timed(1))}}};
+  tree_.write("plan/measured/gpu.json", times.dump());
+  const std::string ladder =
+      filled("<!-- ladder gpu w8a8_gemm, M = 1, N = 8 -->\n<!-- /ladder -->\n");
+  EXPECT_THAT(ladder, HasSubstr("TOP/s | speed of the peer's |\n"));
+  EXPECT_THAT(ladder, HasSubstr("| v1_naive | 4.92 | 75 % | 1482 | 1.35 |\n"));
+  EXPECT_THAT(ladder, HasSubstr("| peer | 40.5 | 75 % | 1482 | |\n"));
+  EXPECT_THAT(ladder, Not(HasSubstr("v9_other")));
+
+  const auto counted = [](double memory, double tensor, double conflicts) {
+    return Json{{"dram_read_bytes", 33.7e6},
+                {"dram_percent", memory},
+                {"tensor_percent", tensor},
+                {"bank_conflicts", conflicts}};
+  };
+  Json loads = counted(65.03, 5.3, 13597);
+  loads["sectors_a_request"] = 15.6;
+  Json counters = {{"table",
+                    {row("M = 1", "v1", loads), row("M = 1", "v2", counted(61, 74, 33554505)),
+                     row("M = 1", "v3", counted(59, 59, 12))}}};
+  tree_.write("plan/measured/counters.json", counters.dump());
+  const std::string seen =
+      filled("<!-- counters counters w8a8_gemm, M = 1 -->\n<!-- /counters -->\n");
+  EXPECT_THAT(seen, HasSubstr("| v1 | 33.7 MB | 65 % | 16 | 14 k | 5 % | memory |\n"));
+  EXPECT_THAT(seen, HasSubstr("| v2 | 33.7 MB | 61 % | none | 33.6 M | 74 % | tensor cores |\n"));
+  EXPECT_THAT(seen, HasSubstr("| v3 | 33.7 MB | 59 % | none | 12 | 59 % | neither |\n"));
+  EXPECT_THAT(refusal("<!-- ladder gpu w8a8_gemm, M = 2 -->\n<!-- /ladder -->\n"),
+              HasSubstr("plan/measured/gpu.json has no row of 'w8a8_gemm, M = 2'"));
+}
+
 TEST_F(Pages, StayTheSameWhenFilledTwice) {
   const std::string once = sound();
   EXPECT_EQ(filled(once), once);

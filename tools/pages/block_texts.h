@@ -35,5 +35,7 @@ std::string exercises_block(const BlockPlace& place, const std::string& module_n
 std::string table_block(const BlockPlace& place, const std::string& nothing);
 std::string claims_block(const BlockPlace& place, const std::string& nothing);
 std::string verdicts_block(const BlockPlace& place, const std::string& file);
+std::string ladder_block(const BlockPlace& place, const std::string& file_and_problem);
+std::string counters_block(const BlockPlace& place, const std::string& file_and_problem);
 
 }  // namespace qlab

@@ -23,9 +23,10 @@ using BlockText = std::string (*)(const BlockPlace& place, const std::string& ar
 
 const std::map<std::string, BlockText, std::less<>>& block_texts() {
   static const std::map<std::string, BlockText, std::less<>> texts{
-      {"code", code_block},       {"mutants", mutants_block}, {"say", say_block},
-      {"numbers", numbers_block}, {"steps", steps_block},     {"exercises", exercises_block},
-      {"table", table_block},     {"claims", claims_block},   {"verdicts", verdicts_block},
+      {"code", code_block},       {"mutants", mutants_block},   {"say", say_block},
+      {"numbers", numbers_block}, {"steps", steps_block},       {"exercises", exercises_block},
+      {"table", table_block},     {"claims", claims_block},     {"verdicts", verdicts_block},
+      {"ladder", ladder_block},   {"counters", counters_block},
   };
   return texts;
 }

@@ -13,7 +13,9 @@
 /// sentences of its sheet with their endings folded; `numbers`, where the page's numbers come from;
 /// `steps`, the pages before and after it; `exercises NN`, the exercises of a module; `table` and
 /// `claims`, the tradeoff table and its claims with the verdicts of the reference machine; `verdicts
-/// FILE`, the claims that a device decides, with those of another run beside them.
+/// FILE`, the claims that a device decides, with those of another run beside them; `ladder FILE
+/// PROBLEM` and `counters FILE PROBLEM`, the rungs of one operation and shape on a GPU, as they were
+/// timed and as the profiler saw them.
 #pragma once
 
 #include <filesystem>

@@ -60,7 +60,7 @@ std::vector<ProseFinding> prose_findings(const std::string& markdown) {
     const std::string& line = lines[i];
     if (line.starts_with("```")) fenced = !fenced;
     static const std::regex opening(
-        R"(<!-- (mutants|say|numbers|steps|exercises|table|claims|verdicts)\b.*-->)");
+        R"(<!-- (mutants|say|numbers|steps|exercises|table|claims|verdicts|ladder|counters)\b.*-->)");
     std::smatch match;
     if (std::regex_match(line, match, opening)) block = match[1];
     if (line == fmt::format("<!-- /{} -->", block)) block.clear();
