@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 
 #include "03_int4_weight_only/int4_device.h"
 #include "simt/enqueue.h"
@@ -102,9 +101,12 @@ inline constexpr CudaRung<W4A16Cuda> kW4A16CudaRungs[] = {
 /// The rung for M tokens on a GPU of this compute capability, 10 · major + minor; it may take fewer of
 /// them in a call.
 constexpr CudaRung<W4A16Cuda> w4a16_gemm_cuda_for(int M, int capability) {
-  const CudaRung<W4A16Cuda>& last = kW4A16CudaRungs[std::size(kW4A16CudaRungs) - 1];
-  if (M > kW4A16MaxTokens && last.runs_on(capability)) return last;
-  const bool skinny = M <= kW4A16SkinnyTokens && (capability == 80 || capability >= kHopper);
+#if defined(__CUDACC__)
+  if (M > kW4A16MaxTokens && capability == kHopper) return kW4A16CudaRungs[6];
+#endif
+  // v6_skinny shares more memory in a block than 8.6, 8.9 and 12.0 have.
+  const bool skinny = M <= kW4A16SkinnyTokens &&
+                      (capability == kAnyGpu || (capability >= kHopper && capability < 120));
   return kW4A16CudaRungs[M == 1 ? 3 : skinny ? 5 : 4];
 }
 

@@ -24,8 +24,8 @@ namespace qlab::hopper {
 
 using Barrier = std::uint64_t;  // in shared memory
 
-// Where the compiler makes code for another GPU as well, the instructions are left out there; the host
-// refuses to launch it.
+// Where the compiler makes code for another GPU as well, the instructions are left out there; tensor_map()
+// refuses such a GPU before a launch.
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL) || !defined(__CUDA_ARCH__)
 #define QLAB_SM90A(...) asm volatile(__VA_ARGS__)
 #else

@@ -9,8 +9,9 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <string>
 
-#include "simt/simt.h"
+#include "simt/enqueue.h"
 
 namespace qlab::hopper {
 
@@ -26,9 +27,17 @@ inline constexpr CUtensorMapDataType kTensorType<__nv_bfloat16> = CU_TENSOR_MAP_
 /// row is 128 bytes, and its piece of 16 bytes number i lies at i ^ row % 8: the swizzle that wgmma
 /// expects and that keeps banks apart.
 /// \param matrix  [rows, cols] on the device, aligned to 16 bytes; so is every row
-/// \throws simt::Error where the driver has no copy engine, or refuses the matrix
+/// \throws WrongGpu where there is no copy engine of Hopper, and so none of what a rung does with it;
+///         simt::Error where the driver is too old, or refuses the matrix
 template <class T>
 CUtensorMap tensor_map(const T* matrix, int rows, int cols, int box_rows) {
+  const int major = of_this_gpu(cudaDevAttrComputeCapabilityMajor);
+  const int minor = of_this_gpu(cudaDevAttrComputeCapabilityMinor);
+  if (major != 9 || minor != 0) {
+    throw WrongGpu(
+        "this kernel has instructions of Hopper, compute capability 9.0, and this GPU has " +
+        std::to_string(major) + "." + std::to_string(minor) + "; take another rung");
+  }
   static const auto encode = [] {
     void* function = nullptr;
     cudaDriverEntryPointQueryResult found;

@@ -277,6 +277,20 @@ TEST_P(W4A16GemmCuda, RefusesWhatItCannotDo) {
   EXPECT_THROW(call(1, 1, 32, 32, 2), ContractError) << "X that starts at its second value";
 }
 
+TEST(W4A16GemmCudaRungs, AreChosenByTokensAndGpu) {
+  static_assert(w4a16_gemm_cuda_for(1, 86).run == w4a16_gemm_cuda_v4_in_flight);
+  static_assert(w4a16_gemm_cuda_for(2, 80).run == w4a16_gemm_cuda_v6_skinny);
+  static_assert(w4a16_gemm_cuda_for(16, kHopper).run == w4a16_gemm_cuda_v6_skinny);
+  static_assert(w4a16_gemm_cuda_for(16, 89).run == w4a16_gemm_cuda_v5_mma);
+  static_assert(w4a16_gemm_cuda_for(16, 120).run == w4a16_gemm_cuda_v5_mma);
+  static_assert(w4a16_gemm_cuda_for(17, kHopper).run == w4a16_gemm_cuda_v5_mma);
+  static_assert(w4a16_gemm_cuda_for(65, 80).run == w4a16_gemm_cuda_v5_mma);
+#if defined(__CUDACC__)
+  static_assert(w4a16_gemm_cuda_for(65, kHopper).run == w4a16_gemm_cuda_v7_wgmma);
+  static_assert(w4a16_gemm_cuda_for(65, 100).run == w4a16_gemm_cuda_v5_mma);
+#endif
+}
+
 #if defined(__CUDACC__)
 TEST_P(W4A16GemmCuda, MatchesTheOracleAtFullSize) {
   int multiprocessors = 0;

@@ -159,17 +159,25 @@ TEST_F(Pages, ShowTheRungsOfAGpuWithWhatBoundsThem) {
   };
   Json ours = timed(4.916e-6);
   ours["times_peer"] = 1.349;
+  const Json circumstances = {{"device", "Made-up GPU"}, {"date", "2026-01-31T10:00:00Z"}};
   Json times = {
+      {"schema", "quantization-lab.gpu_bench"},
+      {"circumstances", circumstances},
       {"table",
        {row("M = 1, N = 8", "v1_naive", ours), row("M = 1, N = 8", "peer", timed(4.05e-5)),
         row("M = 16, N = 8", "v9_other", timed(1))}}};
   tree_.write("plan/measured/gpu.json", times.dump());
-  const std::string ladder =
-      filled("<!-- ladder gpu w8a8_gemm, M = 1, N = 8 -->\n<!-- /ladder -->\n");
-  EXPECT_THAT(ladder, HasSubstr("TOP/s | speed of the peer's |\n"));
+  const std::string ladder = filled(
+      "<!-- ladder gpu w8a8_gemm, M = 1, N = 8 -->\n<!-- /ladder -->\n"
+      "\n<!-- numbers -->\n<!-- /numbers -->\n");
+  EXPECT_THAT(
+      ladder,
+      HasSubstr("| Made-up GPU | µs | of the read bandwidth | TOP/s | of the peer's speed |\n"));
   EXPECT_THAT(ladder, HasSubstr("| v1_naive | 4.92 | 75 % | 1482 | 1.35 |\n"));
   EXPECT_THAT(ladder, HasSubstr("| peer | 40.5 | 75 % | 1482 | |\n"));
   EXPECT_THAT(ladder, Not(HasSubstr("v9_other")));
+  EXPECT_THAT(ladder, HasSubstr("- Made-up GPU, 2026-01-31: `./lab bench --device cuda"))
+      << "a page's tables are among its numbers";
 
   const auto counted = [](double memory, double tensor, double conflicts) {
     return Json{{"dram_read_bytes", 33.7e6},
@@ -179,7 +187,8 @@ TEST_F(Pages, ShowTheRungsOfAGpuWithWhatBoundsThem) {
   };
   Json loads = counted(65.03, 5.3, 13597);
   loads["sectors_a_request"] = 15.6;
-  Json counters = {{"table",
+  Json counters = {{"circumstances", circumstances},
+                   {"table",
                     {row("M = 1", "v1", loads), row("M = 1", "v2", counted(61, 74, 33554505)),
                      row("M = 1", "v3", counted(59, 59, 12))}}};
   tree_.write("plan/measured/counters.json", counters.dump());

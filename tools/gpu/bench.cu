@@ -48,11 +48,17 @@ class Bench {
     std::printf("\n%s, %s\n", problem.operation.c_str(), problem.shape.c_str());
     std::vector<std::unique_ptr<Replays>> replays;
     for (const Contender& contender : problem.contenders) {
-      replays.push_back(std::make_unique<Replays>(
-          stream_, problem.copies, [&](std::size_t copy) { contender.run(copy, stream_); }));
+      try {
+        replays.push_back(std::make_unique<Replays>(
+            stream_, problem.copies, [&](std::size_t copy) { contender.run(copy, stream_); }));
+      } catch (const WrongGpu& error) {
+        std::printf("  %-16s not here: %s\n", contender.name.c_str(), error.what());
+        replays.push_back(nullptr);
+      }
     }
     for (int round = 0; round < kRounds; ++round) {
       for (const auto& replay : replays) {
+        if (replay == nullptr) continue;
         std::this_thread::sleep_for(rest_for(problem.cost));
         replay->measure();
       }
@@ -60,6 +66,7 @@ class Bench {
     std::vector<Row> rows;
     for (std::size_t i = 0; i < replays.size(); ++i) {
       const Contender& contender = problem.contenders[i];
+      if (replays[i] == nullptr) continue;
       if (!is_right(problem, contender)) {
         std::printf("  %-16s MISMATCH: no time for a wrong result\n", contender.name.c_str());
         all_right_ = false;

@@ -22,7 +22,7 @@ struct BlockPlace {
   const Exercise& exercise() const;
 };
 
-/// Of the comments `<!--= … -->` in a page: what they name.
+/// What a page's comments `<!--= … -->` name, and the files that its tables are of.
 std::vector<std::string> numbers_of(const std::string& text);
 
 // Each ends with a line end. \throws InputError saying what the block lacks.

@@ -112,6 +112,11 @@ std::vector<std::string> numbers_of(const std::string& text) {
   for (std::sregex_iterator it(text.begin(), text.end(), number_form()), end; it != end; ++it) {
     numbers.push_back((*it)[1]);
   }
+  // Whole tables of a file.
+  static const std::regex table_form(R"(<!-- (?:verdicts|ladder|counters) (\w+).*?-->)");
+  for (std::sregex_iterator it(text.begin(), text.end(), table_form), end; it != end; ++it) {
+    numbers.push_back((*it)[1].str() + " circumstances");
+  }
   return numbers;
 }
 

@@ -13,20 +13,25 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// The rows of a problem: the argument names a file and "bf16_gemm, M = 16, N = 4096, K = 4096".
-std::vector<Json> rows_of(const Docs& docs, const std::string& argument) {
+struct Rungs {
+  std::string device;
+  std::vector<Json> rows;
+};
+
+/// Of one problem: the argument names a file and "bf16_gemm, M = 16, N = 4096, K = 4096".
+Rungs rungs_of(const Docs& docs, const std::string& argument) {
   const std::size_t space = argument.find(' ');
   const std::string file = argument.substr(0, space);
   const std::string problem = space == std::string::npos ? "" : argument.substr(space + 1);
-  std::vector<Json> rows;
+  Rungs rungs{docs.measured.at(file, "circumstances.device").get<std::string>(), {}};
   for (const Json& row : docs.measured.at(file, "table")) {
     const auto name = row.at("operation").get<std::string>() + ", " + row.value("shape", "");
-    if (name == problem) rows.push_back(row);
+    if (name == problem) rungs.rows.push_back(row);
   }
-  if (rows.empty()) {
+  if (rungs.rows.empty()) {
     throw InputError(fmt::format("plan/measured/{}.json has no row of '{}'", file, problem));
   }
-  return rows;
+  return rungs;
 }
 
 /// "4.92", "40.4", "1431": three digits, more where a number has them before the point.
@@ -53,13 +58,13 @@ std::string bound(const Json& row) {
 }  // namespace
 
 std::string ladder_block(const BlockPlace& place, const std::string& argument) {
-  const std::vector<Json> rows = rows_of(place.docs, argument);
+  const auto [device, rows] = rungs_of(place.docs, argument);
   const bool integers = rows.front().at("operation").get<std::string>().starts_with("w8a8");
   bool peers = false;
   for (const Json& row : rows) peers = peers || row.contains("times_peer");
   std::string text = fmt::format(
-      "| | µs | of the read bandwidth | {} |{}\n| --- | --- | --- | --- |{}\n",
-      integers ? "TOP/s" : "TFLOP/s", peers ? " speed of the peer's |" : "", peers ? " --- |" : "");
+      "| {} | µs | of the read bandwidth | {} |{}\n| --- | --- | --- | --- |{}\n", device,
+      integers ? "TOP/s" : "TFLOP/s", peers ? " of the peer's speed |" : "", peers ? " --- |" : "");
   for (const Json& row : rows) {
     text += fmt::format("| {} | {} | {} | {} |", row.at("path").get<std::string>(),
                         three_digits(1e6 * row.at("seconds").get<double>()),
@@ -76,17 +81,17 @@ std::string ladder_block(const BlockPlace& place, const std::string& argument) {
 }
 
 std::string counters_block(const BlockPlace& place, const std::string& argument) {
-  std::string text =
-      "| | read | memory busy | sectors a load | bank conflicts | tensor cores busy | bound by |\n"
-      "| --- | --- | --- | --- | --- | --- | --- |\n";
-  for (const Json& row : rows_of(place.docs, argument)) {
+  const auto [device, rows] = rungs_of(place.docs, argument);
+  std::string text = fmt::format(
+      "| {} | read | memory busy | sectors a load | bank conflicts | tensor cores busy | bound by "
+      "|\n| --- | --- | --- | --- | --- | --- | --- |\n",
+      device);
+  for (const Json& row : rows) {
+    const double sectors = row.value("sectors_a_request", 0.0);
     text += fmt::format(
         "| {} | {} MB | {:.0f} % | {} | {} | {:.0f} % | {} |\n", row.at("path").get<std::string>(),
         three_digits(1e-6 * row.at("dram_read_bytes").get<double>()),
-        row.value("dram_percent", 0.0),
-        row.contains("sectors_a_request")
-            ? fmt::format("{:.0f}", row.at("sectors_a_request").get<double>())
-            : "none",
+        row.value("dram_percent", 0.0), sectors > 0 ? fmt::format("{:.0f}", sectors) : "none",
         count(row.value("bank_conflicts", 0.0)), row.value("tensor_percent", 0.0), bound(row));
   }
   return text;
