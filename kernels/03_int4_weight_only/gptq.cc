@@ -133,7 +133,7 @@ class RowsRounder {
       for (std::int64_t g = 0; g < out_.weights.scale.cols(); ++g) {
         const std::int64_t first = g * options_.group_size;
         const std::int64_t count = std::min(options_.group_size, K - first);
-        const Int4Range range(row.view().row(0, first, count));
+        const Int4Extent range(row.view().row(0, first, count));
         check_int4_scale(operation_, range, n0_ + r, g);
         set_grid(n0_ + r, g, Int4Grid::of(range, range.scale()));
       }
@@ -148,7 +148,7 @@ class RowsRounder {
       for (std::int64_t j = 0; j < group.cols(); ++j) {
         group(0, j) = static_cast<float>(w_(i + j, r));
       }
-      const Int4Range range(group.view().row(0, 0, group.cols()));
+      const Int4Extent range(group.view().row(0, 0, group.cols()));
       half_t scale = range.scale();
       // The caller's weights had a scale. If updates leave next to nothing of a group, or next to
       // nothing in a group of zeros, the smallest scale there is serves it.

@@ -19,9 +19,9 @@ namespace qlab {
 /// What a group's codes must span. 0 belongs to it even if no weight is near it: pruned and padded
 /// weights must come back as exactly 0, and a zero_point outside 0 … kInt4Max would not fit in 4
 /// bits.
-struct Int4Range {
+struct Int4Extent {
   /// The smallest and the largest of `group` [any], and 0.
-  explicit Int4Range(std::span<const float> group) {
+  explicit Int4Extent(std::span<const float> group) {
     for (const float w : group) {
       low = std::min(low, w);
       high = std::max(high, w);
@@ -35,7 +35,7 @@ struct Int4Range {
 };
 
 /// Refuses a scale that is no number above 0; the sentence names group g of row n.
-inline void check_int4_scale(std::string_view operation, const Int4Range& range, std::int64_t n,
+inline void check_int4_scale(std::string_view operation, const Int4Extent& range, std::int64_t n,
                              std::int64_t g) {
   const float stored = to_float(range.scale());
   QLAB_CHECK(stored > 0, operation, ": the range ", range.low, " … ", range.high, " of group ", g,
@@ -51,7 +51,7 @@ struct Int4Grid {
   float zero_point;  // a whole number, 0 … kInt4Max
 
   /// The grid of a range whose scale is a number above 0.
-  static Int4Grid of(const Int4Range& range, half_t scale) {
+  static Int4Grid of(const Int4Extent& range, half_t scale) {
     const float steps = std::nearbyint(-range.low / to_float(scale));
     return {.scale = scale, .zero_point = std::min(steps, float{kInt4Max})};
   }

@@ -24,7 +24,7 @@ void quantize_group(MatrixView<const float> weight, std::int64_t n, std::int64_t
                     Int4Matrix& out) {
   const std::int64_t first = g * out.group_size;
   const std::int64_t count = std::min(out.group_size, out.K - first);
-  const Int4Range range(weight.row(n, first, count));
+  const Int4Extent range(weight.row(n, first, count));
   check_int4_scale("quantize_int4_rtn", range, n, g);
   const Int4Grid grid = Int4Grid::of(range, range.scale());
   for (std::int64_t k = first; k < first + count; ++k) {

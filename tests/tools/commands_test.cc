@@ -164,10 +164,16 @@ TEST_F(Commands, PredictionsAreKeptUnjudgedAndLaterStandBesideTheFact) {
   EXPECT_THAT(
       said([&] { run_predict(learner_, "", ""); }),
       AllOf(HasSubstr("1.1 alpha_gemv"), HasSubstr("You said: a. After"), Not(HasSubstr("It is"))));
+  EXPECT_EQ(all_predictions(learner_), "") << "none of what is done";
   plant_done(alpha());
   EXPECT_THAT(said([&] { run_predict(learner_, "", ""); }),
               HasSubstr("You said: a, 2 times. Measured here: 2.5 times. It is b, 4 times: It is"));
   EXPECT_THAT(tree_.read(".lab/answers.json"), HasSubstr("\"fact\": \"2.5 times.\""));
+  EXPECT_EQ(all_predictions(learner_), "You predicted 0 of 1; what surprised you: alpha_gemv");
+  plant_done(beta());
+  EXPECT_EQ(all_predictions(learner_), "You predicted 0 of 1; what surprised you: alpha_gemv");
+  keep_prediction(learner_, alpha(), "b");
+  EXPECT_EQ(all_predictions(learner_), "You predicted 1 of 1");
 }
 
 TEST_F(Commands, PredictRefusesWhatIsNoChoice) {

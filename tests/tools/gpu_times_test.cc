@@ -180,7 +180,7 @@ Measurements judged(const Json& file, std::string_view only = "", Speed* speed =
   return measurements;
 }
 
-Verdict verdict_of(const std::string& id, const Measurements& measurements) {
+ClaimVerdict verdict_of(const std::string& id, const Measurements& measurements) {
   const auto claim = std::ranges::find(the_plan().claims, id, &Claim::id);
   return judge(*claim, measurements);
 }
@@ -188,20 +188,20 @@ Verdict verdict_of(const std::string& id, const Measurements& measurements) {
 TEST(GpuClaims, FallAsTheArithmeticSays) {
   const Measurements m = judged(gpu_file());
   const auto outcome = [&](const char* id) { return verdict_of(id, m).outcome; };
-  EXPECT_EQ(outcome("C04"), Outcome::kHeld);        // 0.8 of the bandwidth > 0.7
-  EXPECT_EQ(outcome("C06"), Outcome::kHeld);        // 5/10 us / 256 of the peak < 0.2
-  EXPECT_EQ(outcome("C08"), Outcome::kHeld);        // 0.5 < 1
-  EXPECT_EQ(outcome("C10"), Outcome::kHeld);        // 0.5 < 0.9
-  EXPECT_EQ(outcome("C18"), Outcome::kDidNotHold);  // 1.2 is not < 0.9
-  EXPECT_EQ(outcome("C19"), Outcome::kHeld);        // 1.2 > 0.262
-  EXPECT_EQ(outcome("C22"), Outcome::kHeld);        // 30 > 1
-  EXPECT_EQ(outcome("C26"), Outcome::kHeld);        // 0.6 < 0.8
-  EXPECT_EQ(outcome("C30"), Outcome::kHeld);        // 9 > 1
-  EXPECT_EQ(outcome("C34"), Outcome::kHeld);        // 256 times the work in the same time
-  EXPECT_EQ(outcome("C44"), Outcome::kHeld);        // 20 > 1
-  EXPECT_EQ(outcome("C49"), Outcome::kDidNotHold);  // no gain from M = 1 on, claimed 2 … 256
-  EXPECT_EQ(outcome("C53"), Outcome::kDidNotHold);  // 0.4 is not > 0.5
-  const Verdict straddles = verdict_of("C31", m);   // 0.8 … 1 against > 0.9
+  EXPECT_EQ(outcome("C04"), Outcome::kHeld);            // 0.8 of the bandwidth > 0.7
+  EXPECT_EQ(outcome("C06"), Outcome::kHeld);            // 5/10 us / 256 of the peak < 0.2
+  EXPECT_EQ(outcome("C08"), Outcome::kHeld);            // 0.5 < 1
+  EXPECT_EQ(outcome("C10"), Outcome::kHeld);            // 0.5 < 0.9
+  EXPECT_EQ(outcome("C18"), Outcome::kDidNotHold);      // 1.2 is not < 0.9
+  EXPECT_EQ(outcome("C19"), Outcome::kHeld);            // 1.2 > 0.262
+  EXPECT_EQ(outcome("C22"), Outcome::kHeld);            // 30 > 1
+  EXPECT_EQ(outcome("C26"), Outcome::kHeld);            // 0.6 < 0.8
+  EXPECT_EQ(outcome("C30"), Outcome::kHeld);            // 9 > 1
+  EXPECT_EQ(outcome("C34"), Outcome::kHeld);            // 256 times the work in the same time
+  EXPECT_EQ(outcome("C44"), Outcome::kHeld);            // 20 > 1
+  EXPECT_EQ(outcome("C49"), Outcome::kDidNotHold);      // no gain from M = 1 on, claimed 2 … 256
+  EXPECT_EQ(outcome("C53"), Outcome::kDidNotHold);      // 0.4 is not > 0.5
+  const ClaimVerdict straddles = verdict_of("C31", m);  // 0.8 … 1 against > 0.9
   EXPECT_EQ(straddles.outcome, Outcome::kNotMeasured);
   EXPECT_EQ(straddles.reason, "inside the noise: 0.8 … 1");
 }

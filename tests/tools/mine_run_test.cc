@@ -46,9 +46,10 @@ class MineRun : public LearnerInATree {
     tree_.write(name, "#!/bin/sh\n" + text);
     std::filesystem::permissions(tree_.path(name), std::filesystem::perms::owner_all);
   }
-  std::optional<int> run() {
+  std::optional<int> run(const std::vector<std::string>& words = {"compare", "--mine", "--seed",
+                                                                  "7"}) {
     testing::internal::CaptureStderr();
-    const std::optional<int> code = run_with_mine(learner_, {"compare", "--mine", "--seed", "7"});
+    const std::optional<int> code = run_with_mine(learner_, words);
     err_ = testing::internal::GetCapturedStderr();
     return code;
   }
@@ -123,6 +124,10 @@ TEST_F(MineRun, SaysInOneSentenceThatALearnersCodeCrashed) {
   write_script("build/exercises/lab_mine", "kill -SEGV $$\n");
   EXPECT_EQ(run(), 1);
   EXPECT_THAT(err_, HasSubstr("the comparison crashed (Segmentation fault) with your w4a16_gemv"));
+  EXPECT_THAT(err_, HasSubstr("without --mine ours alone are measured"));
+  EXPECT_EQ(run({"bench", "w4a16_gemv"}), 1);
+  EXPECT_THAT(err_, HasSubstr("the bench crashed (Segmentation fault) with your w4a16_gemv"));
+  EXPECT_THAT(err_, HasSubstr("with --ours ours alone are measured"));
 }
 
 TEST_F(MineRun, SaysThatTwoFilesDefineOneName) {

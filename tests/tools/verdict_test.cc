@@ -27,7 +27,7 @@ class Judge : public testing::TestWithParam<Case> {};
 
 TEST_P(Judge, DecidesByTheWholeInterval) {
   const Case& c = GetParam();
-  const Verdict verdict =
+  const ClaimVerdict verdict =
       judge(parse_predicate(c.predicate), Measurement{c.interval, c.margin, c.noise});
   EXPECT_EQ(verdict.outcome, c.outcome) << verdict.reason;
   EXPECT_EQ(verdict.reason.empty(), c.outcome != Outcome::kNotMeasured);
@@ -87,7 +87,7 @@ Claim claim_about(const std::string& measure) {
 }
 
 TEST(JudgeClaim, GivesTheReasonOfWhatWasNotMeasured) {
-  const Verdict verdict = judge(claim_about("kl(a)"), {{"kl(a)", NotMeasured{"no memory"}}});
+  const ClaimVerdict verdict = judge(claim_about("kl(a)"), {{"kl(a)", NotMeasured{"no memory"}}});
   EXPECT_EQ(verdict.outcome, Outcome::kNotMeasured);
   EXPECT_EQ(verdict.reason, "no memory");
 }
@@ -103,7 +103,7 @@ TEST(JudgeClaim, RefusesAMeasureThatNothingMeasures) {
 
 TEST(Verdict, AnEndlessIntervalStaysEndless) {
   const double inf = std::numeric_limits<double>::infinity();
-  const Verdict verdict =
+  const ClaimVerdict verdict =
       judge(parse_predicate("within 2 … 256"), Measurement{.interval = {8, 4, inf}, .noise = 0});
   EXPECT_EQ(verdict.outcome, Outcome::kNotMeasured);
   EXPECT_EQ(verdict.reason, "inside the noise: 4 … inf");

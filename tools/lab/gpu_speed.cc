@@ -105,7 +105,7 @@ std::string changed_verdicts(const Plan& plan, const Measurements& ours,
   std::string changed;
   for (const Claim& claim : plan.claims) {
     if (!ours.contains(claim.measure) || !theirs.contains(claim.measure)) continue;
-    const Verdict other = judge(claim, theirs);
+    const ClaimVerdict other = judge(claim, theirs);
     if (other.outcome == judge(claim, ours).outcome) continue;
     changed +=
         fmt::format("{}{} {}", changed.empty() ? "" : ", ", claim.id, outcome_name(other.outcome));

@@ -20,9 +20,11 @@
 #include "lab/measuring_options.h"
 #include "lab/mine_run.h"
 #include "lab/plot_command.h"
+#include "lab/predictions.h"
 #include "lab/selftest.h"
 #include "lab/serve_bench.h"
 #include "lab/terminal.h"
+#include "lab/text.h"
 #include "model/input_error.h"
 
 namespace qlab {
@@ -50,11 +52,18 @@ void add_selftest(CLI::App& app, SelftestOptions& options, GateFlags& gate, Look
   command.footer("Example: ./lab selftest --gate half_formats");
 }
 
+/// The comparison, and behind it what the learner had expected.
+int compare_and_remember(const CompareOptions& options, const Learner& learner) {
+  const int code = run_compare(options, learner.terminal);
+  const std::string predictions = all_predictions(learner);
+  if (!predictions.empty()) learner.say("\n" + wrapped(predictions, learner.text_width(), ""));
+  return code;
+}
+
 /// `lab` starts lab_mine, which has the learner's code in it, with its own words; where nothing is
 /// finished it measures by itself.
-int compare_mine(CompareOptions& options, const Look& look, const std::string& program,
+int compare_mine(CompareOptions& options, const Learner& learner, const std::string& program,
                  const std::vector<std::string>& words) {
-  const Learner learner = learner_here(look.color, look.ascii, /*json=*/false);
   options.mine = linked_mine();
   if (!options.mine.any()) {
     if (program == kLabMine) throw std::logic_error("lab_mine has no learner's code in it");
@@ -63,7 +72,7 @@ int compare_mine(CompareOptions& options, const Look& look, const std::string& p
     leave_interrupts();
   }
   options.mine_use = mine_use(learner, options.mine);
-  return run_compare(options, learner.terminal);
+  return compare_and_remember(options, learner);
 }
 
 int run(int argc, char** argv) {
@@ -128,8 +137,9 @@ int run(int argc, char** argv) {
   }
   check_device(compare, isa);
   compare.isa = usable_isa(isa);
-  if (compare.mine_use.asked) return compare_mine(compare, look, program, words);
-  return run_compare(compare, terminal);
+  const Learner here = learner_here(look.color, look.ascii, /*json=*/false);
+  return compare.mine_use.asked ? compare_mine(compare, here, program, words)
+                                : compare_and_remember(compare, here);
 }
 
 }  // namespace

@@ -163,10 +163,12 @@ std::optional<int> run_with_mine(const Learner& learner,
   if (interrupted() || signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
     throw Interrupted{};
   }
+  const bool bench = !arguments.empty() && arguments.front() == "bench";
   fmt::print(stderr,
-             "\nlab: the comparison crashed ({}) with your {} in it. Its problems are larger than "
-             "those of the tests; without --mine ours alone are measured\n",
-             strsignal(signal), ids_of(used));
+             "\nlab: the {} crashed ({}) with your {} in it. Its problems are larger than those of "
+             "the tests; {} ours alone are measured\n",
+             bench ? "bench" : "comparison", strsignal(signal), ids_of(used),
+             bench ? "with --ours" : "without --mine");
   return kNotDone;
 }
 

@@ -4,6 +4,9 @@
 #include "lab/predictions.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <vector>
 
 #include "lab/notes.h"
 #include "lab/state_block.h"
@@ -94,6 +97,28 @@ std::string prediction_beside_fact(const Learner& learner, const Exercise& exerc
   }
   return text +
          fmt::format("It is {}: {}", choice(sheet, std::string(1, hints.answer)), hints.because);
+}
+
+std::string all_predictions(const Learner& learner) {
+  const Notes notes = answers(learner);
+  int right = 0;
+  std::vector<std::string> surprises;
+  for (const Exercise& exercise : learner.all) {
+    const std::string said = notes.text(exercise.id, "answer");
+    if (said.empty() || !is_choice(read_sheet(learner.places, exercise), said)) continue;
+    if (known_verdict(learner.places, exercise).state != State::kDone) continue;
+    if (said[0] == read_hints(learner.places, exercise).answer) {
+      ++right;
+    } else {
+      surprises.push_back(exercise.id);
+    }
+  }
+  const std::size_t all = static_cast<std::size_t>(right) + surprises.size();
+  if (all == 0) return "";
+  std::string text = fmt::format("You predicted {} of {}", right, all);
+  if (!surprises.empty())
+    text += fmt::format("; what surprised you: {}", fmt::join(surprises, ", "));
+  return text;
 }
 
 }  // namespace qlab

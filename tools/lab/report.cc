@@ -223,7 +223,7 @@ class Report : ReportText {
     return "";
   }
 
-  void claim_lines(const Claim& claim, const Verdict& verdict) {
+  void claim_lines(const Claim& claim, const ClaimVerdict& verdict) {
     constexpr std::array<Style, 3> kStyles = {Style::kGreen, Style::kYellow, Style::kDim};
     const Style style = kStyles[static_cast<std::size_t>(verdict.outcome)];
     std::string found = verdict.reason;

@@ -64,11 +64,11 @@ std::vector<JudgedClaim> Results::claims() const {
   for (const Claim& claim : plan.claims) {
     const bool left_out = !measurements.contains(claim.measure);
     if (left_out && !circumstances.only.empty()) {
-      const Verdict verdict{Outcome::kNotMeasured,
-                            fmt::format("--only {} leaves it out", circumstances.only)};
+      const ClaimVerdict verdict{Outcome::kNotMeasured,
+                                 fmt::format("--only {} leaves it out", circumstances.only)};
       judged.push_back({&claim, verdict});
     } else if (left_out && circumstances.quick) {
-      const Verdict verdict{Outcome::kNotMeasured, "--quick leaves it out"};
+      const ClaimVerdict verdict{Outcome::kNotMeasured, "--quick leaves it out"};
       judged.push_back({&claim, verdict});
     } else {
       judged.push_back({&claim, judge(claim, measurements)});

@@ -48,7 +48,7 @@ struct TableRow {
 
 struct JudgedClaim {
   const Claim* claim;
-  Verdict verdict;
+  ClaimVerdict verdict;
 };
 
 struct Results {

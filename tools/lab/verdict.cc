@@ -20,7 +20,7 @@ std::string outcome_name(Outcome outcome) {
   return "";
 }
 
-Verdict judge(const Predicate& predicate, const Measurement& measurement) {
+ClaimVerdict judge(const Predicate& predicate, const Measurement& measurement) {
   const Interval& interval = measurement.interval;
   const Outcome outcome =
       judge_interval(interval, {predicate.low, predicate.high, predicate.closed},
@@ -34,7 +34,7 @@ Verdict judge(const Predicate& predicate, const Measurement& measurement) {
   return {outcome, fmt::format("inside the noise: {:.3g} … {:.3g}", found.low, found.high)};
 }
 
-Verdict judge(const Claim& claim, const Measurements& measurements) {
+ClaimVerdict judge(const Claim& claim, const Measurements& measurements) {
   const auto found = measurements.find(claim.measure);
   if (found == measurements.end()) {
     throw std::logic_error(fmt::format("the plan's {} measures `{}`, which nothing measures",

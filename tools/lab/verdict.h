@@ -29,7 +29,7 @@ struct NotMeasured {
 /// All that one run measured. The names are those in the plan, such as "kl(kv_int8)".
 using Measurements = std::map<std::string, std::variant<Measurement, NotMeasured>>;
 
-struct Verdict {
+struct ClaimVerdict {
   Outcome outcome;
   std::string reason;  ///< of kNotMeasured
 };
@@ -38,10 +38,10 @@ struct Verdict {
 std::string outcome_name(Outcome outcome);
 
 /// What judge_interval() of 05_serving/tradeoff.h says, and why nothing could be said.
-Verdict judge(const Predicate& predicate, const Measurement& measurement);
+ClaimVerdict judge(const Predicate& predicate, const Measurement& measurement);
 
 /// The same, for a claim among all measurements. A measure that nothing was measured for by any name
 /// is an error of ours. \throws std::logic_error naming claim and measure.
-Verdict judge(const Claim& claim, const Measurements& measurements);
+ClaimVerdict judge(const Claim& claim, const Measurements& measurements);
 
 }  // namespace qlab
