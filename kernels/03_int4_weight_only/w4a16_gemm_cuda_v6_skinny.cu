@@ -9,7 +9,8 @@
 ///          come from the L2
 /// Before   rung 5 waits for the whole block at each step and, at the end of rows, three times for
 ///          memory: sums written, counted, and read by another block
-/// Needs    compute capability 8.0, and 160 KB of shared memory for a block: not 8.6 or 8.9
+/// Needs    compute capability 8.0, and 160 KB of shared memory for a block: not 8.6, 8.9 or
+///          12.0
 #include <algorithm>
 
 #include "03_int4_weight_only/w4a16_fragments_cuda.h"
@@ -183,10 +184,11 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
 
 template <class P>
 void launch(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int K, Stream stream) {
-  QLAB_CHECK(
-      std::int64_t{N} * K < std::int64_t{1} << 35 && std::int64_t{M} * K < std::int64_t{1} << 33,
-      "w4a16_gemm_cuda_v6_skinny: N = ", N, ", K = ", K,
-      " are more than 31 bits count; split the rows");
+  const std::int64_t codes =
+      std::int64_t{int4_strips(N)} * kInt4StripRows * int4_tiles(K) * kInt4TileK;
+  QLAB_CHECK(codes < std::int64_t{1} << 35 && std::int64_t{M} * K < std::int64_t{1} << 33,
+             "w4a16_gemm_cuda_v6_skinny: N = ", N, ", K = ", K,
+             " are more than 31 bits count; split the rows");
   enqueue(stream, static_cast<unsigned>((N + P::kRows - 1) / P::kRows), P::kThreads,
           P::kSharedBytes, w4a16_skinny_kernel<P>, W.fragments,
           reinterpret_cast<const uint4*>(W.groups), reinterpret_cast<const uint4*>(X), Y, M, N, K);

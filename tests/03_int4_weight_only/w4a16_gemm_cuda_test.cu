@@ -3,6 +3,9 @@
 /// Tests of the rungs of w4a16_gemm_cuda, on the CPU with small shapes and on a GPU with real ones.
 #include "03_int4_weight_only/w4a16_gemm_cuda.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -261,6 +264,8 @@ TEST_P(W4A16GemmCuda, RefusesWhatItCannotDo) {
               .scale = reinterpret_cast<const half*>(memory),
               .zero_point = memory,
               .group_size = group_size};
+    w.fragments = reinterpret_cast<const uint4*>(memory);
+    w.groups = reinterpret_cast<const uint2*>(memory);
     w.blocks = 1;
     GetParam().run(w, reinterpret_cast<const half*>(memory + offset), nullptr, M, N, K, Stream{});
   };
@@ -275,6 +280,10 @@ TEST_P(W4A16GemmCuda, RefusesWhatItCannotDo) {
   EXPECT_THROW(call(1, 1, 96, 64, 0), ContractError) << "a part of a group";
   EXPECT_THROW(call(1, 1, 96, 96, 0), ContractError) << "groups of 96";
   EXPECT_THROW(call(1, 1, 32, 32, 2), ContractError) << "X that starts at its second value";
+  if (GetParam().run == w4a16_gemm_cuda_v5_mma || GetParam().run == w4a16_gemm_cuda_v6_skinny) {
+    EXPECT_THAT([&] { call(1, 1 << 28, 8192, 32, 0); },
+                testing::ThrowsMessage<ContractError>(testing::HasSubstr("31 bits")));
+  }
 }
 
 TEST(W4A16GemmCudaRungs, AreChosenByTokensAndGpu) {
