@@ -8,7 +8,7 @@
 ///          its bytes are as many as those of the codes, or twice as many where rows are few: but they
 ///          come from the L2
 /// Before   rung 5 waits for the whole block at each step and, at the end of rows, three times for
-///          memory: sums written, counted, and read by another block
+///          memory: sums written, counted, and read by another block. The latter is the smaller part
 /// Needs    compute capability 8.0, and 160 KB of shared memory for a block: not 8.6, 8.9 or
 ///          12.0
 #include <algorithm>
