@@ -2,11 +2,11 @@
 /// \file
 /// w4a16_gemm_cuda, rung 6: up to 16 tokens; whole rows again, and no waiting but for memory.
 ///
-/// Idea     a block takes 32 or 64 rows, its eight warps go round K by tiles. What a lane copies to
+/// Idea     a block takes 32 to 224 rows, its eight warps go round K by tiles. What a lane copies to
 ///          shared memory is what that lane will multiply, so each warp has a queue of its own and no
 ///          barrier until the end, where eight sums become one. X is read once by every block, and
-///          its bytes are as many as those of the codes, or twice as many where rows are few: but they
-///          come from the L2
+///          where rows are few it has more bytes than the codes: but they come from the L2. How many
+///          rows depends on N: nobody is waited for where all multiprocessors get as many
 /// Before   rung 5 waits for the whole block at each step and, at the end of rows, three times for
 ///          memory: sums written, counted, and read by another block. The latter is the smaller part
 /// Needs    compute capability 8.0, and 160 KB of shared memory for a block: not 8.6, 8.9 or
@@ -22,9 +22,7 @@ namespace {
 
 using skinny::Choice, skinny::kEight, skinny::kLanes;
 
-// 40 KB or more of codes are on their way to a multiprocessor. Few rows: one block for each.
-constexpr Choice kEightTokensOfFewRows{1, 2, 1, 8, 8, 1}, kEightTokens{1, 4, 1, 8, 4, 2};
-constexpr Choice kSixteenTokensOfFewRows{2, 2, 1, 8, 6, 1}, kSixteenTokens{2, 4, 1, 8, 3, 2};
+constexpr int kMostSharedBytes = 160 << 10;  // of a block
 
 /// A step of a warp is a tile of each of its strips, 64 of K, and what belongs to them.
 template <int kGroup_, Choice kChoice>
@@ -39,7 +37,7 @@ struct Plan : skinny::Plan<kChoice> {
   static constexpr int kStagesBytes = Base::kStages * Base::kWarps * kStage * 16;
   static constexpr int kSumsBytes = Base::kDepthWarps * Base::kTokens * Base::kSumRow * 4;
   static constexpr int kSharedBytes = std::max(kStagesBytes, kSumsBytes);
-  static_assert(Base::kRowWarps == 1 && kGroupLoads <= kLanes);
+  static_assert(Base::kRowWarps == 1);
 };
 
 /// This lane's copies. Offsets are of 16 bytes and fit 31 bits.
@@ -76,9 +74,13 @@ class Copies {
       copy(stage + P::kX + i * kLanes + me_.lane, X_, x_ + token * row_ + piece,
            token < tokens_ && piece + me_.t < row_);
     }
-    if (me_.lane < P::kGroupLoads) {
-      copy(stage + P::kScales + me_.lane, groups_, group_ + step * kInt4TileK / P::kGroup * 4,
-           in_row && my_group_strip_ < strips_);
+    QLAB_UNROLL
+    for (int s = 0; s < P::kStrips; s += kLanes / kOfStrip) {
+      if (s + my_group_strip_ < P::kStrips) {
+        copy(stage + P::kScales + s * kOfStrip + me_.lane, groups_,
+             group_ + (s * of_strip_ + step) * kInt4TileK / P::kGroup * 4,
+             in_row && s + my_group_strip_ < strips_);
+      }
     }
   }
 
@@ -141,7 +143,7 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
                         int M, int N, int K) {
   DYNAMIC_SHARED(uint4, memory);  // [kWarps, kStages]  codes, X, groups; at the end sums
 
-  // Who am I: this block owns two or four strips, this warp every eighth tile of them.
+  // Who am I: this block owns some strips, this warp every eighth tile of them.
   const skinny::Place<P> me;
   const int n0 = static_cast<int>(blockIdx.x) * P::kRows;
   const Copies<P> copies(W, groups, X, n0, M, N, K);
@@ -194,13 +196,44 @@ void launch(const W4A16CudaWeights& W, const half* X, half* Y, int M, int N, int
           reinterpret_cast<const uint4*>(W.groups), reinterpret_cast<const uint4*>(X), Y, M, N, K);
 }
 
+/// With groups of 32 not all plans fit a multiprocessor.
+template <class P>
+constexpr W4A16Cuda* launch_if_it_fits() {
+  if constexpr (P::kSharedBytes <= kMostSharedBytes) return launch<P>;
+  return nullptr;
+}
+
+/// The plan of these whose blocks leave least to wait for: the multiprocessor with most rows is the
+/// last one to end. Of equals the one with larger blocks, since each reads X.
+template <int kGroup, Choice... kChoices>
+W4A16Cuda* plan_of(int N) {
+  struct Candidate {
+    std::int64_t rows;
+    W4A16Cuda* run;
+    std::int64_t most_rows(std::int64_t n, std::int64_t multiprocessors) const {
+      const std::int64_t blocks = (n + rows - 1) / rows;
+      return (blocks + multiprocessors - 1) / multiprocessors * rows;
+    }
+  };
+  constexpr Candidate kAll[] = {
+      {Plan<kGroup, kChoices>::kRows, launch_if_it_fits<Plan<kGroup, kChoices>>()}...};
+  const int here = multiprocessors();
+  const Candidate* best = kAll;
+  for (const Candidate& c : kAll) {
+    if (c.run != nullptr && c.most_rows(N, here) <= best->most_rows(N, here)) best = &c;
+  }
+  return best->run;
+}
+
 template <int kGroup>
 W4A16Cuda* plan_for(int M, int N) {
-  const bool few_rows = N < Plan<kGroup, kEightTokens>::kRows * multiprocessors();
-  return M <= 8 ? (few_rows ? launch<Plan<kGroup, kEightTokensOfFewRows>>
-                            : launch<Plan<kGroup, kEightTokens>>)
-                : (few_rows ? launch<Plan<kGroup, kSixteenTokensOfFewRows>>
-                            : launch<Plan<kGroup, kSixteenTokens>>);
+  // 40 KB or more of codes are on their way to a multiprocessor, of one block or of two.
+  return M <= 8 ? plan_of<kGroup, Choice{1, 2, 1, 8, 5, 1}, Choice{1, 3, 1, 8, 5, 2},
+                          Choice{1, 4, 1, 8, 4, 2}, Choice{1, 6, 1, 8, 3, 2},
+                          Choice{1, 7, 1, 8, 3, 1}>(N)
+                : plan_of<kGroup, Choice{2, 2, 1, 8, 4, 1}, Choice{2, 3, 1, 8, 3, 2},
+                          Choice{2, 4, 1, 8, 4, 1}, Choice{2, 6, 1, 8, 3, 1},
+                          Choice{2, 7, 1, 8, 3, 1}, Choice{2, 14, 1, 8, 2, 1}>(N);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -167,7 +168,7 @@ TEST_P(W4A16GemmCuda, GoesOverLongRows) {
 }
 
 TEST_P(W4A16GemmCuda, GoesOverManyRowsInAnyOrderOfWarps) {
-  // Rows for 8 blocks of 64 and some more, of a K that fills all stages of all warps.
+  // On the CPU more rows than its multiprocessors take at a time, of a K that fills all stages.
   simt::for_each_schedule(3, [&] {
     for (const int M : {3, 9}) {
       if (HasFailure()) return;
@@ -175,6 +176,20 @@ TEST_P(W4A16GemmCuda, GoesOverManyRowsInAnyOrderOfWarps) {
     }
     check(W4A16CudaCase::random({one_token() ? 1 : 16, rows(35), 4160, 32}, 12));
   });
+}
+
+TEST_P(W4A16GemmCuda, TakesAsManyRowsInABlockAsGoRoundTheMultiprocessors) {
+  // So many strips for each multiprocessor: v6_skinny has blocks for each of these, of up to eight
+  // tokens and of more.
+  std::vector<int> strips{3};
+  if (GetParam().run == w4a16_gemm_cuda_v6_skinny) strips = {2, 3, 4, 6, 7, 14};
+  for (std::size_t i = 0; i < strips.size(); ++i) {
+    const int N = strips[i] * kInt4StripRows * multiprocessors() - 5;
+    for (const int M : one_token() ? std::vector{1} : std::vector{7, 15}) {
+      check(W4A16CudaCase::random({M, rows(N), 2688, std::array{32, 64, 128}[i % 3]}, 13), 3, 300);
+      if (HasFailure()) return;
+    }
+  }
 }
 
 TEST_P(W4A16GemmCuda, SharesTheWorkAmongAnyNumberOfBlocks) {

@@ -142,15 +142,30 @@ TEST(GpuTimes, AreRefusedAboveTheRoofline) {
   EXPECT_THAT(with_fp16_of(7.61), AllOf(HasSubstr("M = 1: fp16 moves"), HasSubstr("GB/s were read"),
                                         HasSubstr("an error of the measurement")));
   // INT8 has a peak of its own, twice FP16's: 256 tokens take 2.5 us at least.
-  const auto with_peak = [](const char* peak) {
+  const auto with_peak = [](const std::string& type) {
     return refusal_after([&](Json& f) {
-      f["roofline"]["read_bytes_per_second"] = 1e15;
-      f["roofline"][peak] = f["roofline"][peak].get<double>() / 2.2;
+      Json& roofline = f["roofline"];
+      roofline["read_bytes_per_second"] = 1e15;
+      const double peak = roofline[type + "_flops_per_second"].get<double>() / 2.2;
+      roofline[type + "_flops_per_second"] = peak;
+      roofline[type + "_product_flops_per_second"] = peak;
     });
   };
-  EXPECT_THAT(with_peak("fp16_flops_per_second"),
+  EXPECT_THAT(with_peak("fp16"),
               AllOf(HasSubstr("M = 256: fp16 computes"), HasSubstr("the FP16 peak is")));
-  EXPECT_THAT(with_peak("int8_flops_per_second"), HasSubstr("M = 256: int8 computes"));
+  EXPECT_THAT(with_peak("int8"), HasSubstr("M = 256: int8 computes"));
+  const auto with_product = [](const std::string& type, double of_peak) {
+    return refusal_after([&](Json& f) {
+      Json& roofline = f["roofline"];
+      roofline[type + "_product_flops_per_second"] =
+          of_peak * roofline[type + "_flops_per_second"].get<double>();
+    });
+  };
+  for (const char* type : {"fp16", "int8"}) {
+    EXPECT_THAT(with_product(type, 1.04), HasSubstr("nothing was refused"));
+    EXPECT_THAT(with_product(type, 1.06),
+                AllOf(HasSubstr("\"roofline\" has a product of"), HasSubstr(type)));
+  }
 }
 
 TEST(GpuTimes, AreRefusedOfProblemsThatNobodyJudges) {
@@ -265,7 +280,8 @@ TEST(GpuServing, IsOfThatDeviceAndNotByTheClock) {
   const ServedDevice device = served_device(times).served;
   EXPECT_EQ(device.bytes_per_second, times.run.read_bytes_per_second);
   EXPECT_EQ(device.step_overhead_seconds, 2 * kUs);
-  EXPECT_EQ(device.int8_flops, times.run.int8_flops_per_second);
+  EXPECT_EQ(device.fp16_flops, kLayerBytes * 256 / (6 * kUs)) << "of products, not of the peak";
+  EXPECT_EQ(device.int8_flops, kLayerBytes * 256 / (4 * kUs));
   ThreadPool threads(1);
   CompareOptions options;
   options.quick = true;

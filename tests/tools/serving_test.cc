@@ -117,7 +117,8 @@ TEST(Serving, ADeviceHasTheBestFiguresOfItsFiles) {
   };
   const std::string fp16 =
       R"({"operation": "fp16_gemm", "path": "cuBLAS", "flops_per_second": 20},)"
-      R"({"operation": "fp16_gemm", "path": "exercise", "flops_per_second": 90})";
+      R"({"operation": "fp16_gemm", "path": "exercise", "flops_per_second": 5},)"
+      R"({"operation": "fp16_gemv", "path": "cuBLAS", "flops_per_second": 90})";
   const std::string int8 =
       R"({"operation": "int8_gemm", "path": "cuBLAS", "flops_per_second": 40})";
   write("a.json", "ACME X9", fp16, 3);
@@ -126,8 +127,8 @@ TEST(Serving, ADeviceHasTheBestFiguresOfItsFiles) {
   write("b.json", "ACME X9", int8, 2);
   write("c.json", "Other", int8, 9);
   std::ofstream(folder / "cpu.json") << R"({"circumstances": {"cpu": "x9"}})";
-  // The table's times and verdicts there have other figures, and larger ones.
-  for (const char* schema : {"gpu_compare", "compare", "gpu_bench"}) {
+  // Ladders and verdicts there have other figures, and larger ones.
+  for (const char* schema : {"compare", "gpu_bench"}) {
     std::ofstream(folder / (std::string(schema) + ".json"))
         << R"({"schema": "quantization-lab.)" << schema
         << R"(", "circumstances": {"device": "ACME X9", "date": "2026-01-09"},)"
@@ -141,6 +142,18 @@ TEST(Serving, ADeviceHasTheBestFiguresOfItsFiles) {
   EXPECT_EQ(device.served.fp16_flops, 20);
   EXPECT_EQ(device.served.int8_flops, 40);
   EXPECT_EQ(device.served.step_overhead_seconds, 0.5);
+  // The table's times say it all by themselves; their peak is not what products reach.
+  std::ofstream(folder / "times.json")
+      << R"({"schema": "quantization-lab.gpu_compare",)"
+      << R"("circumstances": {"device": "Z1", "date": "2026-01-09"}, "roofline": {)"
+      << R"("read_bytes_per_second": 7, "launch_seconds": 0.25, "fp16_flops_per_second": 99,)"
+      << R"("int8_flops_per_second": 99, "fp16_product_flops_per_second": 11,)"
+      << R"("int8_product_flops_per_second": 22}, "problems": []})";
+  const ServedDevice z1 = measured_device(folder, "z1").served;
+  EXPECT_EQ(z1.bytes_per_second, 7);
+  EXPECT_EQ(z1.step_overhead_seconds, 0.25);
+  EXPECT_EQ(z1.fp16_flops, 11);
+  EXPECT_EQ(z1.int8_flops, 22);
   EXPECT_THAT([&] { measured_device(folder, "y"); },
               ThrowsMessage<InputError>(HasSubstr("no file")));
   std::ofstream(folder / "d.json") << "{";

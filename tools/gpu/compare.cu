@@ -12,6 +12,7 @@
 
 #include "common/random.h"
 #include "gpu/gpu_run.h"
+#include "gpu/operands.h"
 #include "gpu/peak.h"
 #include "support/cuda_replays.h"
 
@@ -69,6 +70,7 @@ std::vector<Timed> timed(const CompareProblem& problem, const Pace& pace, Stream
 /// Of the first copy and of the last.
 void check(const CompareProblem& problem, Stream stream) {
   for (const CompareCandidate& c : problem.candidates) {
+    if (!c.contender.right) continue;  // a peer's, whose output is another
     for (const std::size_t copy : {std::size_t{0}, c.copies - 1}) {
       c.contender.poison(copy, stream);
       c.contender.run(copy, stream);
@@ -113,9 +115,10 @@ void write(std::FILE* file, const TimedProblem& problem) {
   std::fprintf(file, "\n  ]}");
 }
 
-/// What the run can do at most.
-struct Limits {
-  double fp16, int8;  // products a second
+/// What the tensor cores do in this run, in operations a second.
+struct Rates {
+  double fp16, int8;                  ///< at most
+  double fp16_product, int8_product;  ///< in the fastest large product, which a server's prefill is
 
   /// On what came after Hopper the loop is not all that its tensor cores do: a peer may show more.
   void learn_from_peers(const TimedProblem& problem) {
@@ -125,6 +128,30 @@ struct Limits {
     }
   }
 };
+
+/// Of the fastest kernel, ours or a peer's, that a ladder of `./lab bench` has at 4096 tokens in a
+/// layer of 4096 by 4096.
+double product_flops_per_second(const Ladder& ladder, const std::string& operation,
+                                const Pace& pace, Stream stream) {
+  const std::string name = operation + ", " + shape_text(4096, 4096, 4096);
+  const auto entry = std::find_if(ladder.entries.begin(), ladder.entries.end(),
+                                  [&](const Entry& e) { return e.name == name; });
+  const Problem problem = entry->make();
+  const CompareProblem product{
+      name, true, {fastest(operation, problem.cost, problem.copies, problem.contenders, stream)}};
+  const std::vector<Timed> times = timed(product, pace, stream);
+  check(product, stream);
+  return static_cast<double>(problem.cost.flops) / median_of(times.front().seconds);
+}
+
+Rates measured_rates(const Pace& pace, Stream stream) {
+  const double fp16 = product_flops_per_second(gemm_ladder(), "fp16_gemm", pace, stream);
+  const double int8 = product_flops_per_second(w8a8_ladder(), "w8a8_gemm", pace, stream);
+  return {.fp16 = std::max(fp16, fp16_flops_per_second(stream)),
+          .int8 = std::max(int8, int8_flops_per_second(stream)),
+          .fp16_product = fp16,
+          .int8_product = int8};
+}
 
 std::string unfinished(const std::string& path) { return path + ".part"; }
 
@@ -136,17 +163,18 @@ std::FILE* open_for_writing(const std::string& path) {
   return file;
 }
 
-void write(const std::string& path, const test::Gpu& gpu, const Limits& limits, bool quick,
+void write(const std::string& path, const test::Gpu& gpu, const Rates& rates, bool quick,
            const std::vector<TimedProblem>& problems) {
   std::FILE* const file = open_for_writing(path);
   std::fprintf(file,
                "{\n \"schema\": \"quantization-lab.gpu_compare\",\n \"schema_version\": 1,\n"
                " \"circumstances\": {%s, \"quick\": %s},\n \"roofline\": "
                "{\"read_bytes_per_second\": %.6g, \"launch_seconds\": %.6g, "
-               "\"fp16_flops_per_second\": %.6g, \"int8_flops_per_second\": %.6g},\n"
-               " \"problems\": [",
+               "\"fp16_flops_per_second\": %.6g, \"int8_flops_per_second\": %.6g, "
+               "\"fp16_product_flops_per_second\": %.6g, "
+               "\"int8_product_flops_per_second\": %.6g},\n \"problems\": [",
                circumstances_json(gpu).c_str(), quick ? "true" : "false", gpu.read_bytes_per_second,
-               gpu.launch_seconds, limits.fp16, limits.int8);
+               gpu.launch_seconds, rates.fp16, rates.int8, rates.fp16_product, rates.int8_product);
   for (const TimedProblem& problem : problems) {
     if (&problem != &problems.front()) std::fprintf(file, ",");
     write(file, problem);
@@ -187,16 +215,19 @@ void run_compare(bool quick, const char* path) {
   std::fclose(open_for_writing(path));  // before the time is spent
   std::remove(unfinished(path).c_str());
   const Stream stream = make_stream();
-  Limits limits{fp16_flops_per_second(stream), int8_flops_per_second(stream)};
-  std::fprintf(stderr, "%s: reads %.0f GB/s, tensor cores %.0f TFLOP/s in FP16, %.0f in INT8\n",
-               gpu.properties.name, 1e-9 * gpu.read_bytes_per_second, 1e-12 * limits.fp16,
-               1e-12 * limits.int8);
+  const Pace& pace = quick ? kQuick : kFull;
+  Rates rates = measured_rates(pace, stream);
+  std::fprintf(stderr,
+               "%s: reads %.0f GB/s; tensor cores %.0f TFLOP/s in FP16, %.0f in INT8, in products "
+               "%.0f and %.0f\n",
+               gpu.properties.name, 1e-9 * gpu.read_bytes_per_second, 1e-12 * rates.fp16,
+               1e-12 * rates.int8, 1e-12 * rates.fp16_product, 1e-12 * rates.int8_product);
   std::vector<TimedProblem> problems;
   const auto time = [&](const CompareProblem& problem) {
-    problems.push_back({problem.operation, timed(problem, quick ? kQuick : kFull, stream)});
+    problems.push_back({problem.operation, timed(problem, pace, stream)});
     check(problem, stream);
     say(problems.back());
-    limits.learn_from_peers(problems.back());
+    rates.learn_from_peers(problems.back());
     // What holds the operands goes with them.
     for (Timed& t : problems.back().candidates) {
       t.candidate.contender.run = nullptr;
@@ -208,7 +239,7 @@ void run_compare(bool quick, const char* path) {
   compare_attention(quick, stream, time);
   // The card may have been slower when it was asked first.
   gpu.read_bytes_per_second = std::max(gpu.read_bytes_per_second, read_bytes_per_second());
-  write(path, gpu, limits, quick, problems);
+  write(path, gpu, rates, quick, problems);
 }
 
 }  // namespace qlab::gpu

@@ -195,8 +195,8 @@ MeasuredDevice served_device(const GpuTimes& times) {
   return {.name = run.device,
           .date = run.date,
           .files = {run.file},
-          .served = {.fp16_flops = run.fp16_flops_per_second,
-                     .int8_flops = run.int8_flops_per_second,
+          .served = {.fp16_flops = run.fp16_product_flops_per_second,
+                     .int8_flops = run.int8_product_flops_per_second,
                      .bytes_per_second = run.read_bytes_per_second,
                      .step_overhead_seconds = run.launch_seconds}};
 }

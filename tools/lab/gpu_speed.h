@@ -28,7 +28,7 @@ Speed judge_gpu_times(const GpuTimes& times, const Plan& plan, std::string_view 
 /// Whether a claim's measure is a time of a kernel, or made of such times.
 bool is_about_time(std::string_view measure);
 
-/// As the cost model of serving sees it.
+/// As the cost model of serving sees it, by the same measures as measured_device().
 MeasuredDevice served_device(const GpuTimes& times);
 
 }  // namespace qlab

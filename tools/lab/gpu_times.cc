@@ -86,6 +86,15 @@ class Part {
 GpuRun run_of(const fs::path& file, const Part& whole) {
   const Part c(file, whole.at("circumstances"), "\"circumstances\"");
   const Part roofline(file, whole.at("roofline"), "\"roofline\"");
+  const auto product = [&](const std::string& type) {
+    const double flops = roofline.above_zero((type + "_product_flops_per_second").c_str());
+    const double peak = roofline.above_zero((type + "_flops_per_second").c_str());
+    if (flops > kOverRoofline * peak) {
+      roofline.refuse(fmt::format("has a product of {:.4g} TFLOP/s in {} above the peak of {:.4g}",
+                                  1e-12 * flops, type, 1e-12 * peak));
+    }
+    return flops;
+  };
   return {.file = file.string(),
           .date = c.text("date"),
           .device = c.text("device"),
@@ -98,7 +107,9 @@ GpuRun run_of(const fs::path& file, const Part& whole) {
           .read_bytes_per_second = roofline.above_zero("read_bytes_per_second"),
           .launch_seconds = roofline.above_zero("launch_seconds"),
           .fp16_flops_per_second = roofline.above_zero("fp16_flops_per_second"),
-          .int8_flops_per_second = roofline.above_zero("int8_flops_per_second")};
+          .int8_flops_per_second = roofline.above_zero("int8_flops_per_second"),
+          .fp16_product_flops_per_second = product("fp16"),
+          .int8_product_flops_per_second = product("int8")};
 }
 
 std::vector<double> seconds_of(const Part& part) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// A device's constants, out of the committed results of benches that ran on it.
+/// A device's constants, out of the committed results of what ran on it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,8 +19,8 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 /// What also ran on a device, and has other figures.
-constexpr std::array<std::string_view, 3> kOthers{
-    "quantization-lab.gpu_bench", "quantization-lab.gpu_compare", "quantization-lab.compare"};
+constexpr std::array<std::string_view, 2> kOthers{"quantization-lab.gpu_bench",
+                                                  "quantization-lab.compare"};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -55,12 +55,17 @@ void add_figures(const Json& json, MeasuredDevice& device) {
   d.bytes_per_second =
       std::max(d.bytes_per_second, roofline.at("read_bytes_per_second").get<double>());
   d.step_overhead_seconds = roofline.at("launch_seconds").get<double>();
+  const auto learn = [](double& most, const Json& flops) {
+    most = std::max(most, flops.get<double>());
+  };
+  if (json.value("schema", "") == "quantization-lab.gpu_compare") {
+    learn(d.fp16_flops, roofline.at("fp16_product_flops_per_second"));
+    learn(d.int8_flops, roofline.at("int8_product_flops_per_second"));
+    return;
+  }
   for (const Json& row : json.at("table")) {
-    if (row.at("path") != "cuBLAS") continue;
-    const auto flops = row.at("flops_per_second").get<double>();
-    const auto operation = row.at("operation").get<std::string>();
-    if (operation == "fp16_gemm") d.fp16_flops = std::max(d.fp16_flops, flops);
-    if (operation == "int8_gemm") d.int8_flops = std::max(d.int8_flops, flops);
+    if (row.at("operation") == "fp16_gemm") learn(d.fp16_flops, row.at("flops_per_second"));
+    if (row.at("operation") == "int8_gemm") learn(d.int8_flops, row.at("flops_per_second"));
   }
 }
 
@@ -72,7 +77,7 @@ MeasuredDevice measured_device(const fs::path& folder, std::string_view name) {
     const Json json = read(file);
     try {
       const Json& circumstances = json.at("circumstances");
-      // Of a CPU or a profiler; or a ladder or the table: benches of exercises model a device.
+      // Of a CPU or a profiler; or the rungs of a ladder, or verdicts.
       if (!circumstances.contains("device") || !json.contains("roofline") ||
           std::ranges::count(kOthers, json.value("schema", "")) > 0) {
         continue;

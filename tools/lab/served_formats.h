@@ -48,8 +48,9 @@ struct MeasuredDevice {
   ServedDevice served;
 };
 
-/// The fastest read, and the fastest FP16 and INT8 products of cuBLAS, that files of `folder` have for
-/// a device with `name` in its own ("h200"). One launch a step is its overhead.
+/// The fastest read, and the fastest FP16 and INT8 products, whoever's kernel, that files of `folder`
+/// have for a device with `name` in its own ("h200"): what benches of exercises and `lab_gpu
+/// --compare` wrote. One launch a step is its overhead.
 /// \throws InputError  no file is about it, one cannot be read, or a figure is in none of them
 MeasuredDevice measured_device(const std::filesystem::path& folder, std::string_view name);
 
