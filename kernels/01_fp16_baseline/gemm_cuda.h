@@ -7,7 +7,7 @@
 /// FLOPs        2·M·N·K
 /// Teaches      each rung takes away what the one before waited for: reads without neighbours, the same
 ///              reads again, plain multiply-adds, waiting for a tile, asking for tiles; and that up
-///              to 64 tokens are another problem, with a kernel of its own
+///              to 64 tokens are another problem, with kernels of its own
 /// Leaves out   weights in fewer bits (w8a8_gemm_cuda, w4a16_gemm_cuda); M = 1 by hand (fp16_gemv)
 ///
 /// The elements of both formats are `half` and `__nv_bfloat16`; sums are FP32. The baseline of all other
@@ -55,8 +55,14 @@ void gemm_cuda_v5_persistent(const T* X, const T* W, T* Y, int M, int N, int K, 
 template <class T>
 void gemm_cuda_v6_skinny(const T* X, const T* W, T* Y, int M, int N, int K, Stream stream);
 
+/// Rung 7: v5's copies and products for some tens of tokens; blocks that share K add up their sums.
+template <class T>
+void gemm_cuda_v7_split(const T* X, const T* W, T* Y, int M, int N, int K, Stream stream);
+
 inline constexpr int kGemmCudaSkinnyTokens = 64;  // that v6_skinny takes
-inline constexpr int kGemmCudaFewTokens = 32;     // for which it is faster than v5_persistent
+inline constexpr int kGemmCudaFewTokens = 16;     // for which, in small layers, it is the fastest
+inline constexpr int kGemmCudaSmallLayer = 8192;  // rows; of those measured 4096 were, 11008 not
+inline constexpr int kGemmCudaSplitTokens = 64;   // for which v7_split is faster than v5_persistent
 
 template <class T>
 inline constexpr CudaRung<GemmCuda<T>> kGemmCudaRungs[] = {
@@ -68,13 +74,21 @@ inline constexpr CudaRung<GemmCuda<T>> kGemmCudaRungs[] = {
     {"v5_persistent", gemm_cuda_v5_persistent<T>, kHopper},
 #endif
     {"v6_skinny", gemm_cuda_v6_skinny<T>, kAnyGpu, kGemmCudaSkinnyTokens},
+#if defined(__CUDACC__)
+    {"v7_split", gemm_cuda_v7_split<T>, kHopper},
+#endif
 };
 
-/// The rung that is fastest for M tokens on a GPU of that compute capability, 10 · major + minor.
+/// The rung that is fastest for M tokens and N rows of W on a GPU of that compute capability,
+/// 10 · major + minor.
 template <class T>
-constexpr GemmCuda<T>* gemm_cuda_for(int M, [[maybe_unused]] int capability) {
+constexpr GemmCuda<T>* gemm_cuda_for(int M, [[maybe_unused]] int N,
+                                     [[maybe_unused]] int capability) {
 #if defined(__CUDACC__)
-  if (M > kGemmCudaFewTokens && capability == kHopper) return gemm_cuda_v5_persistent<T>;
+  const bool skinny = M <= kGemmCudaFewTokens && N < kGemmCudaSmallLayer;
+  if (capability == kHopper && !skinny) {
+    return M <= kGemmCudaSplitTokens ? gemm_cuda_v7_split<T> : gemm_cuda_v5_persistent<T>;
+  }
 #endif
   return M <= kGemmCudaSkinnyTokens ? gemm_cuda_v6_skinny<T> : gemm_cuda_v3_mma<T>;
 }
@@ -84,7 +98,7 @@ constexpr GemmCuda<T>* gemm_cuda_for(int M, [[maybe_unused]] int capability) {
 /// fp16_gemm_mma_error() explains how an mma loses 18 times u = 2⁻²³. v6_skinny takes 32 of K by
 /// two of them, also where 16 are left; each of these has then at most 8 products, a sum and a
 /// result: 20 in place of 18. Adding up the sums of warps and blocks loses u once for each of them
-/// that is not 0, but what begins such a sum is a 0 that an mma cannot lose.
+/// that is not 0, but what begins such a sum is a 0 that an mma cannot lose; in v7_split also.
 constexpr double gemm_cuda_error(std::int64_t K) {
   const double operations = 18 * static_cast<double>((K + 15) / 16) + 2;
   return operations * 0x1p-23 / (1 - operations * 0x1p-23);

@@ -57,8 +57,13 @@ void w8a8_gemm_cuda_v3_persistent(const W8A8Cuda& product, Stream stream);
 /// Rung 4: up to 64 tokens: warps split K and read W, once, and hardly anything else happens.
 void w8a8_gemm_cuda_v4_skinny(const W8A8Cuda& product, Stream stream);
 
+/// Rung 5: v3's copies and products for some tens of tokens; blocks that share K add up their sums.
+void w8a8_gemm_cuda_v5_split(const W8A8Cuda& product, Stream stream);
+
 inline constexpr int kW8A8CudaSkinnyTokens = 64;  // that v4_skinny takes
-inline constexpr int kW8A8CudaFewTokens = 32;     // for which it is faster than v3_persistent
+inline constexpr int kW8A8CudaFewTokens = 16;     // for which, in small layers, it is the fastest
+inline constexpr int kW8A8CudaSmallLayer = 8192;  // rows; of those measured 4096 were, 11008 not
+inline constexpr int kW8A8CudaSplitTokens = 64;   // for which v5_split is faster than v3_persistent
 
 inline constexpr CudaRung<W8A8GemmCuda> kW8A8GemmCudaRungs[] = {
     {"v1_naive", w8a8_gemm_cuda_v1_naive, kAnyGpu},
@@ -67,12 +72,20 @@ inline constexpr CudaRung<W8A8GemmCuda> kW8A8GemmCudaRungs[] = {
     {"v3_persistent", w8a8_gemm_cuda_v3_persistent, kHopper},
 #endif
     {"v4_skinny", w8a8_gemm_cuda_v4_skinny, kAnyGpu, kW8A8CudaSkinnyTokens},
+#if defined(__CUDACC__)
+    {"v5_split", w8a8_gemm_cuda_v5_split, kHopper},
+#endif
 };
 
-/// The rung that is fastest for M tokens on a GPU of that compute capability, 10 · major + minor.
-constexpr W8A8GemmCuda* w8a8_gemm_cuda_for(int M, [[maybe_unused]] int capability) {
+/// The rung that is fastest for M tokens and N rows of W on a GPU of that compute capability,
+/// 10 · major + minor.
+constexpr W8A8GemmCuda* w8a8_gemm_cuda_for(int M, [[maybe_unused]] int N,
+                                           [[maybe_unused]] int capability) {
 #if defined(__CUDACC__)
-  if (M > kW8A8CudaFewTokens && capability == kHopper) return w8a8_gemm_cuda_v3_persistent;
+  const bool skinny = M <= kW8A8CudaFewTokens && N < kW8A8CudaSmallLayer;
+  if (capability == kHopper && !skinny) {
+    return M <= kW8A8CudaSplitTokens ? w8a8_gemm_cuda_v5_split : w8a8_gemm_cuda_v3_persistent;
+  }
 #endif
   return M <= kW8A8CudaSkinnyTokens ? w8a8_gemm_cuda_v4_skinny : w8a8_gemm_cuda_v2_mma;
 }

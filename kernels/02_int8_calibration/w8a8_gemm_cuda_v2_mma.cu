@@ -6,26 +6,15 @@
 /// Before  rung 1 reads both operands again for every product, a byte at a time
 /// Needs   any GPU from Ampere on
 #include "02_int8_calibration/w8a8_gemm_cuda.h"
+#include "02_int8_calibration/w8a8_gemm_cuda_format.h"
 #include "common/mma_gemm.h"
 
 namespace qlab {
-namespace {
-
-struct Format {
-  using Element = std::int8_t;
-  using Sum = std::int32_t;
-  __device__ static void mma(std::int32_t (&d)[4], const std::uint32_t (&a)[4],
-                             const std::uint32_t (&b)[2]) {
-    ptx::mma_m16n8k32_s8(d, a, b);
-  }
-};
-
-}  // namespace
 
 void w8a8_gemm_cuda_v2_mma(const W8A8Cuda& p, Stream stream) {
   check_w8a8_gemm_cuda("w8a8_gemm_cuda_v2_mma", p);
-  mma::enqueue_gemm<Format>(p.x, p.w, p.y, W8A8Scales{p.x_scale, p.w_scale, p.M, p.N}, p.M, p.N,
-                            p.K, stream);
+  mma::enqueue_gemm<Int8Format>(p.x, p.w, p.y, W8A8Scales{p.x_scale, p.w_scale, p.M, p.N}, p.M, p.N,
+                                p.K, stream);
 }
 
 }  // namespace qlab

@@ -7,27 +7,15 @@
 /// Before  rung 2 issues loads, products and addresses from the same warps
 /// Needs   Hopper
 #include "02_int8_calibration/w8a8_gemm_cuda.h"
+#include "02_int8_calibration/w8a8_gemm_cuda_format.h"
 #include "common/hopper_gemm.h"
 
 namespace qlab {
-namespace {
-
-struct Format {
-  using Element = std::int8_t;
-  using Sum = std::int32_t;
-  template <int kSums>
-  __device__ __forceinline__ static void multiply(std::int32_t (&d)[kSums], std::uint64_t a,
-                                                  std::uint64_t b, int add) {
-    hopper::wgmma_s8(d, a, b, add);
-  }
-};
-
-}  // namespace
 
 void w8a8_gemm_cuda_v3_persistent(const W8A8Cuda& p, Stream stream) {
   check_w8a8_gemm_cuda("w8a8_gemm_cuda_v3_persistent", p);
-  hopper::enqueue_persistent_gemm<Format>(p.x, p.w, p.y, W8A8Scales{p.x_scale, p.w_scale, p.M, p.N},
-                                          p.M, p.N, p.K, stream);
+  hopper::enqueue_persistent_gemm<Int8Format>(
+      p.x, p.w, p.y, W8A8Scales{p.x_scale, p.w_scale, p.M, p.N}, p.M, p.N, p.K, stream);
 }
 
 }  // namespace qlab

@@ -12,7 +12,8 @@
 ///              bytes that a lane copies it has its words of two mmas, and nobody else needs them.
 ///              Shared memory is then a queue of each thread's own: no ldmatrix, no banks in
 ///              conflict, and, where warps do not share X, no barrier
-/// Leaves out   more than 64 tokens (mma_gemm, hopper_gemm); blocks that share K without clusters,
+/// Leaves out   more than 64 tokens (mma_gemm, hopper_gemm), and on Hopper more than 16, where X is worth
+///              a copy that all warps share (hopper_split_gemm); blocks that share K without clusters,
 ///              before Hopper: sums would need memory that each caller brings (w4a16_gemm_cuda has
 ///              it). There, more than 16 tokens of a small W leave multiprocessors idle
 ///
@@ -194,9 +195,28 @@ __device__ Four<Sum> add_up(const Sum* at, int parts) {
   return total;
 }
 
-/// \tparam Format    Element, Sum of 4 bytes, and mma(d, a, b): 32 bytes along K
+/// The sums that all blocks of a cluster have left, added up → their columns n0 … n0 + kRows - 1 of
+/// tokens m0 … m0 + kTokens - 1 of Y. Each part stores a share of them.
 /// \tparam Epilogue  rows(m), columns(n): what it wants of row m of Y, of columns n and n + 1;
 ///                   pair(rows, 0, columns, sum, sum): two elements of Y in a word
+template <class P, class Sum, class Epilogue>
+__device__ void store(const Sum* sums, uint2* Y, const Epilogue& epilogue, int m0, int n0, int M,
+                      int N, int part, int parts) {
+  constexpr int kFours = P::kRows / 4;
+  const int first = part * P::kThreads + static_cast<int>(threadIdx.x);
+  for (int i = first; i < min(P::kTokens, M - m0) * kFours; i += parts * P::kThreads) {
+    const int token = i / kFours, m = m0 + token, row = i % kFours * 4, n = n0 + row;
+    if (n >= N) continue;
+    const Four<Sum> total = add_up<P>(sums + token * P::kSumRow + row, parts);
+    const auto of_token = epilogue.rows(m);
+    Y[(static_cast<std::size_t>(m) * N + n) / 4] =
+        make_uint2(epilogue.pair(of_token, 0, epilogue.columns(n), total.of[0], total.of[1]),
+                   epilogue.pair(of_token, 0, epilogue.columns(n + 2), total.of[2], total.of[3]));
+  }
+}
+
+/// \tparam Format    Element, Sum of 4 bytes, and mma(d, a, b): 32 bytes along K
+/// \tparam Epilogue  as of store()
 template <class Format, class Epilogue, class P>
 __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
     gemm_kernel(const uint4* __restrict__ X,  // [M, pieces] of 16 bytes
@@ -240,19 +260,9 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
   Sum* const sums = reinterpret_cast<Sum*>(memory);
   __syncthreads();  // all reads of the stages are done, sums may be written there
   leave(sums, sum, me);
-  cluster_sync();  // the sums of all warps of all parts are written, and now read
-  constexpr int kFours = P::kRows / 4;
-  const int first = part * P::kThreads + static_cast<int>(threadIdx.x);
-  for (int i = first; i < M * kFours; i += parts * P::kThreads) {
-    const int m = i / kFours, row = i % kFours * 4, n = n0 + row;
-    if (n >= N) continue;
-    const Four<Sum> total = add_up<P>(sums + m * P::kSumRow + row, parts);
-    const auto token = epilogue.rows(m);
-    Y[(static_cast<std::size_t>(m) * N + n) / 4] =
-        make_uint2(epilogue.pair(token, 0, epilogue.columns(n), total.of[0], total.of[1]),
-                   epilogue.pair(token, 0, epilogue.columns(n + 2), total.of[2], total.of[3]));
-  }
-  if (parts > 1) cluster_meet();  // nobody leaves while others read its sums
+  cluster_sync(parts);  // the sums of all warps of all parts are written, and now read
+  store<P>(sums, Y, epilogue, 0, n0, M, N, part, parts);
+  cluster_meet(parts);  // nobody leaves while others read its sums
 }
 
 /// As many parts of K as give nine of ten multiprocessors a block: 1, 2, 4 or 8, since so many fit

@@ -17,9 +17,10 @@ inline constexpr int kMostClusterBlocks = 8;
 #define QLAB_CLUSTERS
 #endif
 
-/// All threads of this cluster have arrived, and see what they wrote to shared memory.
-__device__ inline void cluster_sync() {
+/// All threads of this cluster of so many blocks have arrived, and see what they wrote to shared memory.
+__device__ inline void cluster_sync([[maybe_unused]] int blocks) {
 #if defined(QLAB_CLUSTERS)
+  if (blocks == 1) return __syncthreads();  // which is done sooner
   asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::
                    : "memory");
 #else
@@ -29,12 +30,11 @@ __device__ inline void cluster_sync() {
 
 /// All threads of this cluster have arrived, no more: what they wrote need not be seen yet. Before the
 /// end of a kernel it keeps a block's shared memory until others have used what they read there.
-__device__ inline void cluster_meet() {
+__device__ inline void cluster_meet([[maybe_unused]] int blocks) {
 #if defined(QLAB_CLUSTERS)
+  if (blocks == 1) return;
   asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.aligned;" ::
                    : "memory");
-#else
-  __syncthreads();  // nobody else reads this block's shared memory: no access depends on it
 #endif
 }
 

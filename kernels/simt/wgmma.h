@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// wgmma of one step of 32 bytes along K, for N = 256 and 128, in FP16, BF16 and INT8; in FP16 also with
-/// A in registers, and for N = 64. For nvcc only.
+/// wgmma of one step of 32 bytes along K, for N = 32, 64, 128 and 256, in FP16, BF16 and INT8; in FP16 for
+/// the last three also with A in registers. For nvcc only.
 ///
 ///   wgmma(d, a, b, add)   D = A · Bᵀ, added to D if `add`. A thread's d[4·j + i] is row
 ///                         16 · warp + lane / 4 + 8 · (i / 2), column 8·j + 2 · (lane % 4) + i % 2.
@@ -14,6 +14,7 @@
 
 namespace qlab::hopper {
 
+#define QLAB_D16 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
 #define QLAB_D32                                           \
   "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15," \
   "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
@@ -50,6 +51,12 @@ namespace qlab::hopper {
                : "l"(a), "l"(b), "r"(add));                                                       \
   }
 
+QLAB_WGMMA(wgmma_f16, float, 16, "f", "16", "17", "18", "m64n32k16.f32.f16.f16", ", 1, 1, 0, 0")
+QLAB_WGMMA(wgmma_bf16, float, 16, "f", "16", "17", "18", "m64n32k16.f32.bf16.bf16", ", 1, 1, 0, 0")
+QLAB_WGMMA(wgmma_s8, std::int32_t, 16, "r", "16", "17", "18", "m64n32k32.s32.s8.s8", "")
+QLAB_WGMMA(wgmma_f16, float, 32, "f", "32", "33", "34", "m64n64k16.f32.f16.f16", ", 1, 1, 0, 0")
+QLAB_WGMMA(wgmma_bf16, float, 32, "f", "32", "33", "34", "m64n64k16.f32.bf16.bf16", ", 1, 1, 0, 0")
+QLAB_WGMMA(wgmma_s8, std::int32_t, 32, "r", "32", "33", "34", "m64n64k32.s32.s8.s8", "")
 QLAB_WGMMA(wgmma_f16, float, 64, "f", "64", "65", "66", "m64n128k16.f32.f16.f16", ", 1, 1, 0, 0")
 QLAB_WGMMA(wgmma_bf16, float, 64, "f", "64", "65", "66", "m64n128k16.f32.bf16.bf16", ", 1, 1, 0, 0")
 QLAB_WGMMA(wgmma_s8, std::int32_t, 64, "r", "64", "65", "66", "m64n128k32.s32.s8.s8", "")
@@ -81,6 +88,7 @@ QLAB_WGMMA_A(128, "128", "129", "130", "131", "132", "133", "m64n256k16")
 #undef QLAB_INOUT32
 #undef QLAB_INOUT64
 #undef QLAB_INOUT128
+#undef QLAB_D16
 #undef QLAB_D32
 #undef QLAB_D64
 #undef QLAB_D128

@@ -142,13 +142,16 @@ TYPED_TEST(GemmCudaRungs, RefuseMoreTokensThanTheyTake) {
 }
 
 TYPED_TEST(GemmCudaRungs, AreChosenByTokensAndGpu) {
-  static_assert(gemm_cuda_for<TypeParam>(1, 80) == gemm_cuda_v6_skinny<TypeParam>);
-  static_assert(gemm_cuda_for<TypeParam>(64, 80) == gemm_cuda_v6_skinny<TypeParam>);
-  static_assert(gemm_cuda_for<TypeParam>(32, kHopper) == gemm_cuda_v6_skinny<TypeParam>);
-  static_assert(gemm_cuda_for<TypeParam>(65, 80) == gemm_cuda_v3_mma<TypeParam>);
-  static_assert(gemm_cuda_for<TypeParam>(65, 100) == gemm_cuda_v3_mma<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(1, 4096, 80) == gemm_cuda_v6_skinny<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(64, 28672, 80) == gemm_cuda_v6_skinny<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(65, 4096, 80) == gemm_cuda_v3_mma<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(65, 4096, 100) == gemm_cuda_v3_mma<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(16, 4096, kHopper) == gemm_cuda_v6_skinny<TypeParam>);
 #if defined(__CUDACC__)
-  static_assert(gemm_cuda_for<TypeParam>(33, kHopper) == gemm_cuda_v5_persistent<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(17, 4096, kHopper) == gemm_cuda_v7_split<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(1, 11008, kHopper) == gemm_cuda_v7_split<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(64, 28672, kHopper) == gemm_cuda_v7_split<TypeParam>);
+  static_assert(gemm_cuda_for<TypeParam>(65, 4096, kHopper) == gemm_cuda_v5_persistent<TypeParam>);
 #endif
 }
 

@@ -134,13 +134,16 @@ TEST_F(W8A8GemmCudaRungs, RefuseMoreTokensThanTheyTake) {
 }
 
 TEST_F(W8A8GemmCudaRungs, AreChosenByTokensAndGpu) {
-  static_assert(w8a8_gemm_cuda_for(1, 80) == w8a8_gemm_cuda_v4_skinny);
-  static_assert(w8a8_gemm_cuda_for(64, 80) == w8a8_gemm_cuda_v4_skinny);
-  static_assert(w8a8_gemm_cuda_for(32, kHopper) == w8a8_gemm_cuda_v4_skinny);
-  static_assert(w8a8_gemm_cuda_for(65, 80) == w8a8_gemm_cuda_v2_mma);
-  static_assert(w8a8_gemm_cuda_for(65, 100) == w8a8_gemm_cuda_v2_mma);
+  static_assert(w8a8_gemm_cuda_for(1, 4096, 80) == w8a8_gemm_cuda_v4_skinny);
+  static_assert(w8a8_gemm_cuda_for(64, 28672, 80) == w8a8_gemm_cuda_v4_skinny);
+  static_assert(w8a8_gemm_cuda_for(65, 4096, 80) == w8a8_gemm_cuda_v2_mma);
+  static_assert(w8a8_gemm_cuda_for(65, 4096, 100) == w8a8_gemm_cuda_v2_mma);
+  static_assert(w8a8_gemm_cuda_for(16, 4096, kHopper) == w8a8_gemm_cuda_v4_skinny);
 #if defined(__CUDACC__)
-  static_assert(w8a8_gemm_cuda_for(33, kHopper) == w8a8_gemm_cuda_v3_persistent);
+  static_assert(w8a8_gemm_cuda_for(17, 4096, kHopper) == w8a8_gemm_cuda_v5_split);
+  static_assert(w8a8_gemm_cuda_for(1, 11008, kHopper) == w8a8_gemm_cuda_v5_split);
+  static_assert(w8a8_gemm_cuda_for(64, 28672, kHopper) == w8a8_gemm_cuda_v5_split);
+  static_assert(w8a8_gemm_cuda_for(65, 4096, kHopper) == w8a8_gemm_cuda_v3_persistent);
 #endif
 }
 

@@ -24,14 +24,14 @@ __global__ void read_neighbours(int* out) {
   DYNAMIC_SHARED(int, mine);  // [kThreads]
   const int thread = static_cast<int>(threadIdx.x), y = static_cast<int>(blockIdx.y);
   mine[kThreads - 1 - thread] = 1 + y + static_cast<int>(blockIdx.x);
-  cluster_sync();  // all blocks' numbers are written, and now read
+  cluster_sync(static_cast<int>(gridDim.y));  // all blocks' numbers are written, and now read
   int digits = 0;
   for (int rank = 0; rank < static_cast<int>(gridDim.y); ++rank) {
     digits = 10 * digits + *cluster_shared(mine + thread, rank);
   }
   const int block = static_cast<int>(blockIdx.x * gridDim.y) + y;
   out[block * kThreads + thread] = digits;
-  cluster_meet();  // nobody leaves while others read its numbers
+  cluster_meet(static_cast<int>(gridDim.y));  // nobody leaves while others read its numbers
 }
 
 TEST_F(Cluster, LetsBlocksReadEachOthersSharedMemory) {
