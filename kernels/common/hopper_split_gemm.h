@@ -27,7 +27,8 @@ template <int kTokens_>
 struct SplitTile {
   static constexpr int kTokens = kTokens_, kRows = kTileM;
   static constexpr int kSums = kTokens / 2;                          ///< of a thread
-  static constexpr int kThreads = kConsumers * kGroup + 32;          ///< and one warp that loads
+  static constexpr int kThreads = kConsumers * kGroup;               ///< that multiply and store
+  static constexpr int kLoadThreads = 32;                            ///< one warp that loads
   static constexpr int kStageBytes = (kRows + kTokens) * kRowBytes;  ///< W, then X
   static constexpr int kStages = (100 << 10) / kStageBytes;
   static constexpr int kSharedBytes = kStages * kStageBytes + 2 * kStages * 8 + 1024;  // to align
@@ -53,7 +54,7 @@ __device__ void leave(Sum* sums, const Sum (&d)[P::kSums], int group) {
 /// \tparam Format    Element, Sum, and multiply(d, a, b, add): 32 bytes along K
 /// \tparam Epilogue  as of skinny::store()
 template <class Format, class Epilogue, class P>
-__global__ void __launch_bounds__(P::kThreads, 2)
+__global__ void __launch_bounds__(P::kThreads + P::kLoadThreads, 2)
     split_gemm(const __grid_constant__ CUtensorMap w_map,  // W [N, K]
                const __grid_constant__ CUtensorMap x_map,  // X [M, K]
                uint2* __restrict__ Y,                      // [M, N / 4] two pairs
@@ -101,7 +102,7 @@ __global__ void __launch_bounds__(P::kThreads, 2)
     leave<P>(sums, d, role);
   }
   cluster_sync(parts);  // the sums of all parts are written, and now read
-  skinny::store<P>(sums, Y, epilogue, m0, n0, M, N, part, parts);
+  if (role < kConsumers) skinny::store<P>(sums, Y, epilogue, m0, n0, M, N, part, parts);
   cluster_meet(parts);  // nobody leaves while others read its sums
 }
 
@@ -124,8 +125,9 @@ void enqueue_split_tiles(const typename Format::Element* x, const typename Forma
   int parts = split_parts(tiles, (K + kStep - 1) / kStep);
   if (parts > 1) parts = std::min(parts, most_cluster_blocks(kernel));
   enqueue_clusters(stream, dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(parts)),
-                   P::kThreads, P::kSharedBytes, kernel, tensor_map(w, N, K, P::kRows),
-                   tensor_map(x, M, K, P::kTokens), y, epilogue, M, N, K);
+                   P::kThreads + P::kLoadThreads, P::kSharedBytes, kernel,
+                   tensor_map(w, N, K, P::kRows), tensor_map(x, M, K, P::kTokens), y, epilogue, M,
+                   N, K);
 }
 
 /// Y: elements of 16 bits, [M, N], N a multiple of 4. X [M, K], W [N, K]: rows of whole pieces of

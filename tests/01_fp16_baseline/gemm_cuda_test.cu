@@ -93,7 +93,10 @@ using Formats = testing::Types<half, __nv_bfloat16>;
 TYPED_TEST_SUITE(GemmCudaRungs, Formats);
 
 TYPED_TEST(GemmCudaRungs, TakeOneRowAndOnePiece) { this->run(1, 8, 8); }
-TYPED_TEST(GemmCudaRungs, StopWithinATile) { this->run(17, 24, 40); }
+TYPED_TEST(GemmCudaRungs, StopWithinATile) {
+  this->run(17, 24, 40);
+  this->run(61, 136, 56);
+}
 TYPED_TEST(GemmCudaRungs, GoOnBehindATile) { this->run(130, 136, 72); }
 TYPED_TEST(GemmCudaRungs, GoRoundTheirStages) { this->run(33, 8, 328); }
 

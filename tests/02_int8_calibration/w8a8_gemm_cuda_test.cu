@@ -82,7 +82,10 @@ class W8A8GemmCudaRungs : public ProductRungs {
 };
 
 TEST_F(W8A8GemmCudaRungs, TakeOneRowAndOnePiece) { run(1, 8, 16); }
-TEST_F(W8A8GemmCudaRungs, StopWithinATile) { run(17, 24, 80); }
+TEST_F(W8A8GemmCudaRungs, StopWithinATile) {
+  run(17, 24, 80);
+  run(61, 136, 112);
+}
 TEST_F(W8A8GemmCudaRungs, GoOnBehindATile) { run(130, 136, 144); }
 TEST_F(W8A8GemmCudaRungs, GoRoundTheirStages) { run(33, 8, 656); }
 TEST_F(W8A8GemmCudaRungs, MultiplyTheMostNegativeCodes) { run(2, 8, 1024, 0, Operands::kExtreme); }
