@@ -240,6 +240,8 @@ TEST(Report, SaysOfEachVerdictHowOftenItFell) {
   EXPECT_THAT(text, testing::HasSubstr("not measured here C02  for the test, claimed"));
   EXPECT_THAT(text, testing::HasSubstr("70 claims: 1 held, 2 did not hold here, 67 not measured"));
   EXPECT_FALSE(all_held(r));
+  r.measurements["weight_bits(int8)"] = Measurement{{8.24, 8.24, 8.24}, /*margin=*/0.02};
+  EXPECT_THAT(report(r, Terminal{}), testing::HasSubstr("C07  8.240, inside the margin of 2 %, "));
   r.measurements["weight_bits(int8)"] = r.measurements["weight_bits(int4_g128)"] = NotMeasured{};
   EXPECT_TRUE(all_held(r)) << "what was not measured does not count against --strict";
 }

@@ -153,7 +153,9 @@ void add_serve_bench(CLI::App& app, ServeBenchOptions& options, Look& look) {
   constexpr std::int64_t kMostRequests = 1'000'000;
   CLI::App& command =
       *app.add_subcommand("serve-bench", "Serve requests at rising rates, in formats of the table");
-  command.add_option("--on", options.on, "here, by the clock; or h200, h100, as the cost model has them")
+  command
+      .add_option("--on", options.on,
+                  "here, by the clock; or h200, h100, as the cost model has them")
       ->type_name("DEVICE");
   command.add_option("--model", options.model, "What a device serves: 7b, 8b or 70b")
       ->type_name("");

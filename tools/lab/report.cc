@@ -229,7 +229,8 @@ class Report : ReportText {
     std::string found = verdict.reason;
     if (verdict.outcome != Outcome::kNotMeasured) {
       const auto& m = std::get<Measurement>(r_.measurements.at(claim.measure));
-      found = with_interval(m.interval) + (m.unit.empty() ? "" : " " + m.unit);
+      found = with_interval(m.interval) + (m.unit.empty() ? "" : " " + m.unit) +
+              (found.empty() ? "" : ", " + found);
     }
     line(fmt::format("    {} {}  {}, claimed {}",
                      styled(style, padded(outcome_name(verdict.outcome), 17)), claim.id, found,

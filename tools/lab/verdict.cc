@@ -8,6 +8,15 @@
 #include <stdexcept>
 
 namespace qlab {
+namespace {
+
+bool claims(const Predicate& predicate, double value) {
+  const auto& [low, high, closed, text] = predicate;
+  return closed ? low <= value && value <= high : low < value && value < high;
+}
+
+}  // namespace
+
 std::string outcome_name(Outcome outcome) {
   switch (outcome) {
     case Outcome::kHeld:
@@ -25,7 +34,13 @@ ClaimVerdict judge(const Predicate& predicate, const Measurement& measurement) {
   const Outcome outcome =
       judge_interval(interval, {predicate.low, predicate.high, predicate.closed},
                      {measurement.margin, measurement.noise});
-  if (outcome != Outcome::kNotMeasured) return {outcome, ""};
+  if (outcome == Outcome::kHeld) return {outcome, ""};
+  if (outcome == Outcome::kDidNotHold) {
+    // A reader would take 0.802 for > 0.8.
+    const bool near = claims(predicate, interval.value);
+    return {outcome,
+            near ? fmt::format("inside the margin of {:.2g} %", 100 * measurement.margin) : ""};
+  }
   if (!(interval.low <= interval.value && interval.value <= interval.high)) {
     return {outcome, fmt::format("{:.3g} lies outside its interval {:.3g} … {:.3g}", interval.value,
                                  interval.low, interval.high)};

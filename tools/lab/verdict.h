@@ -31,7 +31,7 @@ using Measurements = std::map<std::string, std::variant<Measurement, NotMeasured
 
 struct ClaimVerdict {
   Outcome outcome;
-  std::string reason;  ///< of kNotMeasured
+  std::string reason;  ///< of kNotMeasured; of kDidNotHold where the value alone would not say it
 };
 
 /// "held", "did not hold here", "not measured here".
