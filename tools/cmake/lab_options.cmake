@@ -25,7 +25,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION MATCHES "
 endif()
 option(QLAB_WERROR "Warnings in the lab's own code stop the build" ${LAB_WERROR})
 if(QLAB_WERROR)
-  # A learner's file may warn, and so may a known mistake: those targets say LAB_MAY_WARN.
+  # A learner's file may warn: its target says LAB_MAY_WARN.
   target_compile_options(lab_options INTERFACE
     $<$<NOT:$<BOOL:$<TARGET_PROPERTY:LAB_MAY_WARN>>>:-Werror>)
 endif()
