@@ -82,6 +82,8 @@ W4A16Cuda w4a16_gemm_cuda_v4_in_flight;
 W4A16Cuda w4a16_gemm_cuda_v5_mma;
 /// Rung 6: up to 16 tokens; whole rows again, each warp copies for itself and waits for no other.
 W4A16Cuda w4a16_gemm_cuda_v6_skinny;
+/// Rows of W that it gives a block, so that no multiprocessor of this GPU has many more than others.
+int w4a16_skinny_rows(int M, int N, int group_size);
 /// Rung 7: hundreds of tokens; wgmma takes the weights from registers, where codes become FP16.
 W4A16Cuda w4a16_gemm_cuda_v7_wgmma;
 

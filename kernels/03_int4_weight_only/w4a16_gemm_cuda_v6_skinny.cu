@@ -176,7 +176,7 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
   constexpr int kFours = P::kRows / 4;
   for (int i = static_cast<int>(threadIdx.x); i < M * kFours; i += P::kThreads) {
     const int m = i / kFours, row = i % kFours * 4, n = n0 + row;
-    const skinny::Four<float> total = skinny::add_up<P>(sums + m * P::kSumRow + row, 1);
+    const cluster_sums::Four<float> total = cluster_sums::add_up<P>(sums + m * P::kSumRow + row, 1);
     QLAB_UNROLL
     for (int c = 0; c < 4; ++c) {
       if (n + c < N) Y[static_cast<std::size_t>(m) * N + n + c] = __float2half_rn(total.of[c]);
@@ -203,18 +203,19 @@ constexpr W4A16Cuda* launch_if_it_fits() {
   return nullptr;
 }
 
+struct Candidate {
+  std::int64_t rows;  // of a block
+  W4A16Cuda* run;
+  std::int64_t most_rows(std::int64_t n, std::int64_t multiprocessors) const {
+    const std::int64_t blocks = (n + rows - 1) / rows;
+    return (blocks + multiprocessors - 1) / multiprocessors * rows;
+  }
+};
+
 /// The plan of these whose blocks leave least to wait for: the multiprocessor with most rows is the
 /// last one to end. Of equals the one with larger blocks, since each reads X.
 template <int kGroup, Choice... kChoices>
-W4A16Cuda* plan_of(int N) {
-  struct Candidate {
-    std::int64_t rows;
-    W4A16Cuda* run;
-    std::int64_t most_rows(std::int64_t n, std::int64_t multiprocessors) const {
-      const std::int64_t blocks = (n + rows - 1) / rows;
-      return (blocks + multiprocessors - 1) / multiprocessors * rows;
-    }
-  };
+Candidate plan_of(int N) {
   constexpr Candidate kAll[] = {
       {Plan<kGroup, kChoices>::kRows, launch_if_it_fits<Plan<kGroup, kChoices>>()}...};
   const int here = multiprocessors();
@@ -222,11 +223,11 @@ W4A16Cuda* plan_of(int N) {
   for (const Candidate& c : kAll) {
     if (c.run != nullptr && c.most_rows(N, here) <= best->most_rows(N, here)) best = &c;
   }
-  return best->run;
+  return *best;
 }
 
 template <int kGroup>
-W4A16Cuda* plan_for(int M, int N) {
+Candidate plan_of_group(int M, int N) {
   // The fastest of those tried on an H100: 24 KB of codes or more are on their way to each
   // multiprocessor.
   return M <= 8 ? plan_of<kGroup, Choice{1, 2, 1, 8, 5, 1}, Choice{1, 3, 1, 8, 5, 2},
@@ -237,6 +238,12 @@ W4A16Cuda* plan_for(int M, int N) {
                           Choice{2, 7, 1, 8, 3, 1}, Choice{2, 14, 1, 8, 2, 1}>(N);
 }
 
+Candidate plan_for(int M, int N, int group_size) {
+  return group_size == 32   ? plan_of_group<32>(M, N)
+         : group_size == 64 ? plan_of_group<64>(M, N)
+                            : plan_of_group<128>(M, N);
+}
+
 }  // namespace
 
 /// One product; W4A16Cuda says what it takes and gives.
@@ -245,10 +252,11 @@ void w4a16_gemm_cuda_v6_skinny(const W4A16CudaWeights& W, const half* X, half* Y
   check_w4a16_cuda("w4a16_gemm_cuda_v6_skinny", W, X, M, N, K, kW4A16SkinnyTokens);
   check_aligned("w4a16_gemm_cuda_v6_skinny", "fragments", W.fragments);
   check_aligned("w4a16_gemm_cuda_v6_skinny", "groups", W.groups);
-  const auto run = W.rows.group_size == 32   ? plan_for<32>(M, N)
-                   : W.rows.group_size == 64 ? plan_for<64>(M, N)
-                                             : plan_for<128>(M, N);
-  run(W, X, Y, M, N, K, stream);
+  plan_for(M, N, W.rows.group_size).run(W, X, Y, M, N, K, stream);
+}
+
+int w4a16_skinny_rows(int M, int N, int group_size) {
+  return static_cast<int>(plan_for(M, N, group_size).rows);
 }
 
 }  // namespace qlab

@@ -188,14 +188,7 @@ __global__ void __launch_bounds__((1 + kConsumers) * kGroup, 1)
   stages.parts = stages.x + Plan::kStages * Plan::kStageBytes;
   stages.full = reinterpret_cast<Barrier*>(stages.parts + kConsumers * Plan::kPartBytes);
   stages.empty = stages.full + Plan::kStages;
-  if (threadIdx.x == 0) {
-    for (int s = 0; s < Plan::kStages; ++s) {
-      hopper::barrier_init(&stages.full[s], 1);
-      hopper::barrier_init(&stages.empty[s], kConsumers);
-    }
-    hopper::barrier_init_done();
-  }
-  __syncthreads();  // barriers exist
+  hopper::make_barriers<Plan::kStages>(stages.full, stages.empty);
 
   const int tiles_n = (N + kTileM - 1) / kTileM, tiles_m = (M + Plan::kN - 1) / Plan::kN;
   const int steps = (K + kInt4TileK - 1) / kInt4TileK, tiles_k = int4_tiles(K);

@@ -66,6 +66,20 @@ struct Shared {
   __device__ unsigned char* w(int stage) const { return x(stage) + kTileM * kRowBytes; }
 };
 
+/// The barriers of a ring of stages, which then exist for the whole block: one thread says that a stage is
+/// full, each warpgroup that it has emptied it.
+template <int kStages>
+__device__ __forceinline__ void make_barriers(Barrier* full, Barrier* empty) {
+  if (threadIdx.x == 0) {
+    for (int s = 0; s < kStages; ++s) {
+      barrier_init(&full[s], 1);
+      barrier_init(&empty[s], kConsumers);
+    }
+    barrier_init_done();
+  }
+  __syncthreads();  // barriers exist
+}
+
 /// Where in the ring of stages a role is, and the parity of its phase.
 template <class Tile>
 struct Turn {
@@ -171,14 +185,7 @@ __global__ void __launch_bounds__((1 + kConsumers) * kGroup, 1)
   shared.parts = shared.stages + Tile::kStages * Tile::kStageBytes;
   shared.full = reinterpret_cast<Barrier*>(shared.parts + kConsumers * Tile::kPartBytes);
   shared.empty = shared.full + Tile::kStages;
-  if (threadIdx.x == 0) {
-    for (int s = 0; s < Tile::kStages; ++s) {
-      barrier_init(&shared.full[s], 1);
-      barrier_init(&shared.empty[s], kConsumers);
-    }
-    barrier_init_done();
-  }
-  __syncthreads();  // barriers exist
+  make_barriers<Tile::kStages>(shared.full, shared.empty);
 
   constexpr int kStep = kRowBytes / static_cast<int>(sizeof(typename Format::Element));
   const int tiles_m = (M + kTileM - 1) / kTileM, tiles_n = (N + Tile::kN - 1) / Tile::kN;

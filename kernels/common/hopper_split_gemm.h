@@ -16,9 +16,8 @@
 
 #if defined(__CUDACC__)
 
+#include "common/cluster_sums.h"
 #include "common/hopper_gemm.h"
-#include "common/skinny_gemm.h"
-#include "simt/cluster.h"
 
 namespace qlab::hopper {
 
@@ -32,7 +31,7 @@ struct SplitTile {
   static constexpr int kStageBytes = (kRows + kTokens) * kRowBytes;  ///< W, then X
   static constexpr int kStages = (100 << 10) / kStageBytes;
   static constexpr int kSharedBytes = kStages * kStageBytes + 2 * kStages * 8 + 1024;  // to align
-  static constexpr int kDepthWarps = 1, kSumRow = kRows + 4;  ///< as skinny adds up
+  static constexpr int kDepthWarps = 1, kSumRow = kRows + 4;  ///< of cluster_sums
   static_assert(kTokens * kSumRow * 4 <= kStages * kStageBytes, "sums take the place of stages");
 };
 
@@ -52,7 +51,7 @@ __device__ void leave(Sum* sums, const Sum (&d)[P::kSums], int group) {
 }
 
 /// \tparam Format    Element, Sum, and multiply(d, a, b, add): 32 bytes along K
-/// \tparam Epilogue  as of skinny::store()
+/// \tparam Epilogue  as of cluster_sums::store()
 template <class Format, class Epilogue, class P>
 __global__ void __launch_bounds__(P::kThreads + P::kLoadThreads, 2)
     split_gemm(const __grid_constant__ CUtensorMap w_map,  // W [N, K]
@@ -65,14 +64,7 @@ __global__ void __launch_bounds__(P::kThreads + P::kLoadThreads, 2)
   shared.stages = memory + (1024 - ptx::shared_address(memory) % 1024) % 1024;
   shared.full = reinterpret_cast<Barrier*>(shared.stages + P::kStages * P::kStageBytes);
   shared.empty = shared.full + P::kStages;
-  if (threadIdx.x == 0) {
-    for (int s = 0; s < P::kStages; ++s) {
-      barrier_init(&shared.full[s], 1);
-      barrier_init(&shared.empty[s], kConsumers);
-    }
-    barrier_init_done();
-  }
-  __syncthreads();  // barriers exist
+  make_barriers<P::kStages>(shared.full, shared.empty);
 
   // Who am I: this cluster owns a tile of tokens and rows, this block a part of K, this warp a role.
   const int tiles_m = (M + P::kTokens - 1) / P::kTokens, tile = static_cast<int>(blockIdx.x);
@@ -102,7 +94,7 @@ __global__ void __launch_bounds__(P::kThreads + P::kLoadThreads, 2)
     leave<P>(sums, d, role);
   }
   cluster_sync(parts);  // the sums of all parts are written, and now read
-  if (role < kConsumers) skinny::store<P>(sums, Y, epilogue, m0, n0, M, N, part, parts);
+  if (role < kConsumers) cluster_sums::store<P>(sums, Y, epilogue, m0, n0, M, N, part, parts);
   cluster_meet(parts);  // nobody leaves while others read its sums
 }
 

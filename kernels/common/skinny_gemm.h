@@ -32,8 +32,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "common/cluster_sums.h"
 #include "common/contract.h"
-#include "simt/cluster.h"
 #include "simt/ptx.h"
 
 namespace qlab::skinny {
@@ -154,12 +154,6 @@ __device__ void multiply(Sum (&sum)[P::kStrips][P::kEights][4], const uint4* sta
   }
 }
 
-/// Sums of one token and four neighbouring rows of W.
-template <class Sum>
-struct alignas(16) Four {
-  Sum of[4];
-};
-
 /// This lane's sums → sums [kDepthWarps, kTokens, kSumRow] in shared memory.
 template <class P, class Sum>
 __device__ void leave(Sum* sums, const Sum (&sum)[P::kStrips][P::kEights][4], const Place<P>& me) {
@@ -177,46 +171,8 @@ __device__ void leave(Sum* sums, const Sum (&sum)[P::kStrips][P::kEights][4], co
   }
 }
 
-/// Those at `at` of all warps of all blocks of the cluster, added in the order of parts and warps.
-template <class P, class Sum>
-__device__ Four<Sum> add_up(const Sum* at, int parts) {
-  Four<Sum> total = {};
-  QLAB_UNROLL
-  for (int p = 0; p < parts; ++p) {
-    const Sum* const theirs = cluster_shared(at, p);
-    QLAB_UNROLL
-    for (int d = 0; d < P::kDepthWarps; ++d) {
-      const Four<Sum> more =
-          *reinterpret_cast<const Four<Sum>*>(theirs + d * (P::kTokens * P::kSumRow));
-      QLAB_UNROLL
-      for (int c = 0; c < 4; ++c) total.of[c] += more.of[c];
-    }
-  }
-  return total;
-}
-
-/// The sums that all blocks of a cluster have left, added up → their columns n0 … n0 + kRows - 1 of
-/// tokens m0 … m0 + kTokens - 1 of Y. Each part stores a share of them.
-/// \tparam Epilogue  rows(m), columns(n): what it wants of row m of Y, of columns n and n + 1;
-///                   pair(rows, 0, columns, sum, sum): two elements of Y in a word
-template <class P, class Sum, class Epilogue>
-__device__ void store(const Sum* sums, uint2* Y, const Epilogue& epilogue, int m0, int n0, int M,
-                      int N, int part, int parts) {
-  constexpr int kFours = P::kRows / 4;
-  const int first = part * P::kThreads + static_cast<int>(threadIdx.x);
-  for (int i = first; i < min(P::kTokens, M - m0) * kFours; i += parts * P::kThreads) {
-    const int token = i / kFours, m = m0 + token, row = i % kFours * 4, n = n0 + row;
-    if (n >= N) continue;
-    const Four<Sum> total = add_up<P>(sums + token * P::kSumRow + row, parts);
-    const auto of_token = epilogue.rows(m);
-    Y[(static_cast<std::size_t>(m) * N + n) / 4] =
-        make_uint2(epilogue.pair(of_token, 0, epilogue.columns(n), total.of[0], total.of[1]),
-                   epilogue.pair(of_token, 0, epilogue.columns(n + 2), total.of[2], total.of[3]));
-  }
-}
-
 /// \tparam Format    Element, Sum of 4 bytes, and mma(d, a, b): 32 bytes along K
-/// \tparam Epilogue  as of store()
+/// \tparam Epilogue  as of cluster_sums::store()
 template <class Format, class Epilogue, class P>
 __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
     gemm_kernel(const uint4* __restrict__ X,  // [M, pieces] of 16 bytes
@@ -261,7 +217,7 @@ __global__ void __launch_bounds__(P::kThreads, P::kBlocks)
   __syncthreads();  // all reads of the stages are done, sums may be written there
   leave(sums, sum, me);
   cluster_sync(parts);  // the sums of all warps of all parts are written, and now read
-  store<P>(sums, Y, epilogue, 0, n0, M, N, part, parts);
+  cluster_sums::store<P>(sums, Y, epilogue, 0, n0, M, N, part, parts);
   cluster_meet(parts);  // nobody leaves while others read its sums
 }
 

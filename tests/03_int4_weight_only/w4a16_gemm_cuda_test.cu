@@ -179,17 +179,27 @@ TEST_P(W4A16GemmCuda, GoesOverManyRowsInAnyOrderOfWarps) {
 }
 
 TEST_P(W4A16GemmCuda, TakesAsManyRowsInABlockAsGoRoundTheMultiprocessors) {
-  // So many strips for each multiprocessor: v6_skinny has blocks for each of these, of up to eight
-  // tokens and of more.
-  std::vector<int> strips{3};
-  if (GetParam().run == w4a16_gemm_cuda_v6_skinny) strips = {2, 3, 4, 6, 7, 14};
+  // So many strips for each multiprocessor: v6_skinny has blocks for each of these, the last for more
+  // than eight tokens alone.
+  const bool skinny = GetParam().run == w4a16_gemm_cuda_v6_skinny;
+  const std::vector<int> strips = skinny ? std::vector{2, 3, 4, 6, 7, 14} : std::vector{3};
   for (std::size_t i = 0; i < strips.size(); ++i) {
+    const int group_size = std::array{32, 64, 128}[i % 3];
     const int N = strips[i] * kInt4StripRows * multiprocessors() - 5;
     for (const int M : one_token() ? std::vector{1} : std::vector{7, 15}) {
-      check(W4A16CudaCase::random({M, rows(N), 2688, std::array{32, 64, 128}[i % 3]}, 13), 3, 300);
+      if (skinny) {
+        const int expected = M <= 8 ? std::min(strips[i], 7) : strips[i];
+        ASSERT_EQ(w4a16_skinny_rows(M, N, group_size), expected * kInt4StripRows) << "N=" << N;
+      }
+      check(W4A16CudaCase::random({M, rows(N), 2688, group_size}, 13), 3, 300);
       if (HasFailure()) return;
     }
   }
+}
+
+struct W4A16SkinnyRows : OnDevice {};
+TEST_F(W4A16SkinnyRows, AreThoseThatFitWithSmallGroups) {
+  EXPECT_EQ(w4a16_skinny_rows(16, 14 * kInt4StripRows * multiprocessors(), 32), 7 * 16);
 }
 
 TEST_P(W4A16GemmCuda, SharesTheWorkAmongAnyNumberOfBlocks) {
